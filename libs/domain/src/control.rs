@@ -1,0 +1,7 @@
+//! The control plane as a fold: records of the control topic -> what every service has in memory.
+
+mod record;
+mod state;
+
+pub use record::{BadRecord, KeyRecord, MAX_NAME_BYTES, Record, Revocation, TenantRecord};
+pub use state::{Caller, Denied, State};

@@ -1,0 +1,32 @@
+//! Names of topics and of the headers of their records.
+
+use crate::source::Lane;
+
+/// Control records: compacted, one partition.
+pub const CONTROL: &str = "sluice.control";
+
+/// Events that were acknowledged.
+pub const fn accepted(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Standard => "sluice.accepted.standard",
+    }
+}
+
+/// Events with their context; partition n comes from accepted partition n.
+pub const fn enriched(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Standard => "sluice.enriched.standard",
+    }
+}
+
+/// Header of an enriched record: the accepted offset it comes from, in decimal digits.
+pub const HEADER_ORIGIN: &str = "origin";
+
+/// Header of an enriched record: whose event it is.
+pub const HEADER_TENANT: &str = "tenant";
+
+/// Header of an enriched record: the kind of the event.
+pub const HEADER_KIND: &str = "kind";
+
+/// Header of an enriched record: the severity of the event.
+pub const HEADER_SEVERITY: &str = "severity";
