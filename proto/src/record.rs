@@ -1,0 +1,174 @@
+//! Records of the accepted and the enriched topics, and events as the query service returns them.
+
+use bytes::Bytes;
+use domain::draft::Draft;
+use domain::event::Event;
+use domain::record::{Accepted, Enriched};
+use domain::retention::Class;
+use domain::tenant::TenantId;
+use prost::Message;
+
+use crate::{from_domain, into_domain, v1};
+
+/// A record that no version of ours wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRecord {
+    /// The bytes are no such message.
+    #[error("record does not decode: {0}")]
+    Undecodable(#[from] prost::DecodeError),
+    /// A part that we always write is absent or not what we write.
+    #[error("record has no valid {what}")]
+    Missing {
+        /// The part.
+        what: &'static str,
+    },
+}
+
+/// Value of a record in an accepted topic.
+pub fn encode_accepted(accepted: Accepted) -> Bytes {
+    let message = v1::AcceptedEvent {
+        tenant: accepted.tenant.to_string(),
+        received_at: Some(from_domain::time(accepted.received_at)),
+        event: Some(from_domain::event(accepted.event)),
+    };
+    message.encode_to_vec().into()
+}
+
+/// Reads the value of a record in an accepted topic.
+pub fn decode_accepted(value: Bytes) -> Result<Accepted, BadRecord> {
+    let message = v1::AcceptedEvent::decode(value)?;
+    Ok(Accepted {
+        tenant: tenant(&message.tenant)?,
+        received_at: into_domain::time("received_at", message.received_at)?,
+        event: into_domain::event(message.event.ok_or(BadRecord::Missing { what: "event" })?)?,
+    })
+}
+
+/// Value of a record in an enriched topic, and of a row of the store.
+pub fn encode_enriched(enriched: Enriched) -> Bytes {
+    enriched_message(enriched).encode_to_vec().into()
+}
+
+/// Reads the value of a record in an enriched topic, or of a row of the store.
+pub fn decode_enriched(value: Bytes) -> Result<Enriched, BadRecord> {
+    enriched(v1::EnrichedEvent::decode(value)?)
+}
+
+/// An enriched event as a message.
+pub fn enriched_message(enriched: Enriched) -> v1::EnrichedEvent {
+    v1::EnrichedEvent {
+        tenant: enriched.tenant.to_string(),
+        received_at: Some(from_domain::time(enriched.received_at)),
+        event: Some(from_domain::event(enriched.event)),
+        context: Some(from_domain::context(enriched.context)),
+        retention_class: from_domain::class(enriched.class).into(),
+        expires_at: Some(from_domain::time(enriched.expires_at)),
+        revision: enriched.revision.into(),
+    }
+}
+
+/// An enriched event from its message.
+pub fn enriched(message: v1::EnrichedEvent) -> Result<Enriched, BadRecord> {
+    let revision = u16::try_from(message.revision).map_err(|_| BadRecord::Missing { what: "revision" })?;
+    Ok(Enriched {
+        tenant: tenant(&message.tenant)?,
+        received_at: into_domain::time("received_at", message.received_at)?,
+        event: into_domain::event(message.event.ok_or(BadRecord::Missing { what: "event" })?)?,
+        context: message.context.map(into_domain::context).unwrap_or_default(),
+        class: class(message.retention_class)?,
+        expires_at: into_domain::time("expires_at", message.expires_at)?,
+        revision: Some(revision)
+            .filter(|r| *r <= Enriched::MAX_REVISION)
+            .ok_or(BadRecord::Missing { what: "revision" })?,
+    })
+}
+
+/// An event as a message of the published schema.
+pub fn event_message(event: Event) -> v1::Event {
+    from_domain::event(event)
+}
+
+/// A time as a message.
+pub fn timestamp(time: domain::time::Millis) -> prost_types::Timestamp {
+    from_domain::time(time)
+}
+
+fn tenant(name: &str) -> Result<TenantId, BadRecord> {
+    TenantId::parse(name).map_err(|_| BadRecord::Missing { what: "tenant" })
+}
+
+fn class(number: i32) -> Result<Class, BadRecord> {
+    let class = v1::RetentionClass::try_from(number)
+        .ok()
+        .and_then(into_domain::class);
+    class.ok_or(BadRecord::Missing {
+        what: "retention_class",
+    })
+}
+
+/// An event that was read from JSON as a message of the published schema, for producers that send files of
+/// JSON over gRPC. What the draft lacks stays absent; nothing is checked.
+pub fn draft_message(draft: Draft) -> v1::Event {
+    use domain::event::Kind;
+    let client =
+        |ip: Option<String>, agent: Option<String>| (ip.unwrap_or_default(), agent.unwrap_or_default());
+    let (client_ip, user_agent) = client(draft.client_ip, draft.user_agent);
+    let body = draft.kind.map(|kind| match kind {
+        Kind::ApiRequest => v1::event::Body::ApiRequest(v1::ApiRequest {
+            method: draft.method.unwrap_or_default(),
+            path: draft.path.unwrap_or_default(),
+            status_code: draft
+                .status_code
+                .and_then(|code| u32::try_from(code).ok())
+                .unwrap_or_default(),
+            duration_ms: draft.duration_ms,
+            route: draft.route.unwrap_or_default(),
+            request_bytes: draft.request_bytes,
+            response_bytes: draft.response_bytes,
+            client_ip,
+            user_agent,
+            query: draft.query.unwrap_or_default(),
+        }),
+        Kind::Error => v1::event::Body::Error(v1::ErrorReport {
+            error_type: draft.error_type.unwrap_or_default(),
+            message: draft.message.unwrap_or_default(),
+            stack_trace: draft.stack_trace.unwrap_or_default(),
+            handled: draft.handled,
+            fingerprint: draft.fingerprint.unwrap_or_default(),
+            client_ip,
+            user_agent,
+        }),
+        Kind::UserAction => v1::event::Body::UserAction(v1::UserAction {
+            action: draft.action.unwrap_or_default(),
+            target: draft.target.unwrap_or_default(),
+            url: draft.url.unwrap_or_default(),
+            client_ip,
+            user_agent,
+        }),
+        Kind::Generic => v1::event::Body::Generic(v1::Generic {
+            name: draft.name.unwrap_or_default(),
+        }),
+    });
+    let priority = draft
+        .priority
+        .map_or(v1::Priority::Unspecified, from_domain::priority);
+    v1::Event {
+        id: draft.id.unwrap_or_default(),
+        timestamp: draft.timestamp.map(from_domain::time),
+        service: draft.service.unwrap_or_default(),
+        environment: draft.environment.unwrap_or_default(),
+        release: draft.release.unwrap_or_default(),
+        user_id: draft.user_id.unwrap_or_default(),
+        session_id: draft.session_id.unwrap_or_default(),
+        trace_id: draft.trace_id.unwrap_or_default(),
+        span_id: draft.span_id.unwrap_or_default(),
+        severity: draft
+            .severity
+            .map_or(v1::Severity::Unspecified, from_domain::severity)
+            .into(),
+        external_id: draft.external_id.unwrap_or_default(),
+        priority: priority.into(),
+        attributes: draft.attributes.map(Bytes::from).unwrap_or_default(),
+        body,
+    }
+}
