@@ -36,6 +36,9 @@ impl Lane {
     }
 }
 
+/// Generation of topics that were made once and never anew.
+pub const FIRST_GENERATION: u32 = 1;
+
 /// One partition of accepted events, and of the enriched ones that come from it, in one life of the topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source {

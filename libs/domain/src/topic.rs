@@ -30,3 +30,9 @@ pub const HEADER_KIND: &str = "kind";
 
 /// Header of an enriched record: the severity of the event.
 pub const HEADER_SEVERITY: &str = "severity";
+
+/// Header of a marker, an enriched record with an empty value: why there is no event of this origin.
+pub const HEADER_FATE: &str = "fate";
+
+/// Value of [`HEADER_FATE`]: the accepted record can never be enriched.
+pub const FATE_DEAD: &str = "dead";

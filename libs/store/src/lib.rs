@@ -1,0 +1,16 @@
+//! The store port: events by tenant and id, deletions, and how far each source is stored.
+//!
+//! - [`port`]: [`Events`] and [`Progress`], implemented by the adapters.
+//! - [`stamp`]: the computed stamps that make last write win without a clock.
+//! - [`embedded`]: the adapter that keeps its rows in a directory of this machine.
+//! - `conformance` (feature of that name): the contract of the port as tests that every adapter runs.
+//! - [`metric_definitions`]: the metrics of this crate.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod embedded;
+pub mod metric_definitions;
+pub mod port;
+pub mod stamp;
+
+pub use port::{Class, Error, Events, Found, Position, Progress, Scan};

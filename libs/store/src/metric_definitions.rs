@@ -1,0 +1,34 @@
+//! The metrics of this crate: name, unit, meaning, labels. Every label has the few values listed with it.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Counter of rows that were put. Label: `outcome` (`written`, `stale` where one at least as new was there,
+/// `expired`).
+pub const PUT_ROWS: &str = "sluice_store_put_rows_total";
+/// Histogram of the seconds of one call. Label: `call` (`put`, `fetch`, `ids`, `delete`, `position`, `advance`).
+pub const CALL_SECONDS: &str = "sluice_store_call_seconds";
+/// Counter of calls that failed. Labels: `call` as above, `class` (`transient`, `poison`, `fatal`).
+pub const FAILED_CALLS: &str = "sluice_store_failed_calls_total";
+/// Histogram of the seconds of one fsync of the embedded store.
+pub const SYNC_SECONDS: &str = "sluice_store_sync_seconds";
+/// Counter of expired entries that were removed. Label: `kind` (`row`, `marker`).
+pub const SWEPT: &str = "sluice_store_swept_total";
+/// Gauge that is 1 where the embedded store takes writes, 0 after a failed write.
+pub const WRITABLE: &str = "sluice_store_writable";
+
+/// Tells the recorder of this process what the metrics mean.
+pub fn describe() {
+    describe_counter!(PUT_ROWS, Unit::Count, "rows that were put, by outcome");
+    describe_histogram!(CALL_SECONDS, Unit::Seconds, "time of one call of the store");
+    describe_counter!(FAILED_CALLS, Unit::Count, "calls of the store that failed");
+    describe_histogram!(
+        SYNC_SECONDS,
+        Unit::Seconds,
+        "time of one fsync of the embedded store"
+    );
+    describe_counter!(SWEPT, Unit::Count, "expired entries that were removed");
+    describe_gauge!(
+        WRITABLE,
+        "1 where the embedded store takes writes, 0 after a failed write"
+    );
+}

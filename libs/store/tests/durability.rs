@@ -1,0 +1,183 @@
+//! A process that is killed while it writes: what it was answered is there, progress is never ahead of the
+//! rows, and what was deleted stays deleted.
+//!
+//! The test runs this binary again as the process that writes; it reports each answer on its standard output.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use domain::record::Enriched;
+use domain::source::{Lane, Source};
+use domain::time::Millis;
+use store::conformance::fixtures::{KEEP_UNTIL, NOW, id, ids_of, row, tenant};
+use store::embedded::{Config, Embedded};
+use store::{Events, Position, Progress};
+
+const ROUNDS: usize = 20;
+/// Batches that a check reads again, beside those that are new.
+const CHECKED_AGAIN: u64 = 10;
+const DIR: &str = "STORE_DURABILITY_DIR";
+const SOURCE: Source = Source {
+    lane: Lane::Standard,
+    generation: 0,
+    partition: 0,
+};
+const SERVICE: &str = "retention";
+const ROWS: u8 = 100;
+
+fn open(dir: &Path) -> Embedded {
+    let mut config = Config::new(Arc::new(|| Millis::EPOCH));
+    // Small, so that memtables are written out all the time.
+    config.memtable_bytes = 256 << 10;
+    Embedded::open(dir, config).expect("the store opens")
+}
+
+/// The rows whose progress is `origin`.
+fn batch(origin: u64) -> Vec<Enriched> {
+    let ms = i64::try_from(origin).expect("a small number");
+    (0..ROWS).map(|n| row(&tenant("demo"), id(ms, n), 0)).collect()
+}
+
+/// Every eighth batch loses its first row.
+fn is_deleted(origin: u64) -> bool {
+    origin.is_multiple_of(8)
+}
+
+/// What the process was answered before it was killed.
+#[derive(Default)]
+struct Answered {
+    advanced: Option<u64>,
+    deleted: BTreeSet<u64>,
+}
+
+#[tokio::test]
+#[ignore = "the process that is killed: run by the test below"]
+async fn writes_until_it_is_killed() {
+    let Some(dir) = env::var_os(DIR) else { return };
+    let store = open(Path::new(&dir));
+    let report = |what: &str, origin: u64| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "answered {what} {origin}").unwrap();
+        out.flush().unwrap();
+    };
+    let stored = store.position(SERVICE, SOURCE).await.unwrap();
+    for origin in stored.map_or(0, |position| position.origin + 1).. {
+        let rows = batch(origin);
+        store.put(&rows, NOW).await.unwrap();
+        let position = Position {
+            next_offset: origin + 1,
+            origin,
+            appended_at_ms: 0,
+            checksum: origin,
+        };
+        store.advance(SERVICE, SOURCE, position).await.unwrap();
+        report("advanced", origin);
+        if is_deleted(origin) {
+            store
+                .delete(&tenant("demo"), rows[0].event.id, KEEP_UNTIL)
+                .await
+                .unwrap();
+            report("deleted", origin);
+        }
+    }
+}
+
+/// Lets the process write until it was answered this often, and kills it in the middle of what comes next.
+fn write_and_kill(dir: &Path, answers: u64, answered: &mut Answered) {
+    let mut child = Command::new(env::current_exe().expect("this binary"))
+        .args(["--exact", "writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .env(DIR, dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the process starts");
+    let mut left = answers;
+    // After the kill, what it had still reported is read to its end.
+    for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
+        let line = line.expect("a line");
+        let mut words = line.split(' ').skip_while(|word| *word != "answered").skip(1);
+        let (Some(what), Some(origin)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let origin = origin.parse().expect("an origin");
+        match what {
+            "advanced" => answered.advanced = Some(origin),
+            _ => drop(answered.deleted.insert(origin)),
+        }
+        left = left.saturating_sub(1);
+        if left == 0 {
+            thread::park_timeout(Duration::from_micros(random() % 2_000));
+            child.kill().expect("the process is killed");
+        }
+    }
+    assert!(
+        !child.wait().expect("the process ends").success(),
+        "it ended by itself"
+    );
+}
+
+/// Checks the batches from `from` on; returns the last one.
+async fn check(store: &Embedded, answered: &Answered, from: u64) -> u64 {
+    let position = store.position(SERVICE, SOURCE).await.expect("progress is read");
+    let stored = position.map(|position| position.origin);
+    assert!(
+        stored >= answered.advanced,
+        "progress is at {stored:?}, {:?} was answered",
+        answered.advanced
+    );
+    for origin in from..stored.map_or(0, |origin| origin + 1) {
+        let rows = batch(origin);
+        let found = fetch(store, &rows).await;
+        let without_first = found == rows[1..];
+        if answered.deleted.contains(&origin) {
+            assert!(
+                without_first,
+                "origin {origin}: a deleted row is back, or others are missing"
+            );
+        } else {
+            let maybe_deleted = is_deleted(origin) && without_first;
+            assert!(
+                maybe_deleted || found == rows,
+                "origin {origin}: progress is ahead of the rows"
+            );
+        }
+        store.put(&rows, NOW).await.expect("rows are put");
+        assert_eq!(
+            fetch(store, &rows).await,
+            found,
+            "origin {origin}: a replay changes what is seen"
+        );
+    }
+    stored.unwrap_or_default()
+}
+
+async fn fetch(store: &Embedded, rows: &[Enriched]) -> Vec<Enriched> {
+    store
+        .fetch(&tenant("demo"), &ids_of(rows), NOW)
+        .await
+        .expect("rows are fetched")
+}
+
+/// New with every call, and no part of what is under test.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut answered = Answered::default();
+    let mut last: u64 = 0;
+    for _ in 0..ROUNDS {
+        write_and_kill(dir.path(), 1 + random() % 40, &mut answered);
+        let from = last.saturating_sub(CHECKED_AGAIN);
+        last = check(&open(dir.path()), &answered, from).await;
+    }
+    check(&open(dir.path()), &answered, 0).await;
+}
