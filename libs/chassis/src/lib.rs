@@ -3,6 +3,7 @@
 //! - [`config`]: typed settings from defaults, a file, the environment and flags, checked as a whole;
 //! - [`telemetry`]: logs on stderr, metrics for Prometheus;
 //! - [`clock`]: the wall clock as an argument;
+//! - [`random`]: random bytes as an argument;
 //! - [`lifecycle`]: named tasks under one cancellation tree, drained and then aborted;
 //! - [`ops`]: `/live`, `/ready` and `/metrics`;
 //! - [`listen`]: sockets whose failure to bind names the key to change.
@@ -15,4 +16,5 @@ pub mod config;
 pub mod lifecycle;
 pub mod listen;
 pub mod ops;
+pub mod random;
 pub mod telemetry;

@@ -1,0 +1,26 @@
+//! What every service shows to the outside: who may call, what errors look like, how bodies are read and
+//! connections held. It knows no event and no route.
+//!
+//! - [`error`]: the one table of errors, as HTTP problems and as gRPC statuses.
+//! - [`access`]: from the headers of a request to its [`Caller`](domain::control::Caller).
+//! - [`body`]: the body of a request, decompressed, under a cap, with a bound over all requests.
+//! - [`request_id`]: one id for each request, in every answer, error and log line.
+//! - [`layers`](mod@layers): request id, log line, metrics and caught panics around a router.
+//! - [`serve`]: listeners whose connections are bounded in number, in time and in memory.
+//! - [`metric_definitions`]: the metrics of this crate.
+
+pub mod access;
+pub mod body;
+pub mod error;
+pub mod layers;
+pub mod metric_definitions;
+mod protocol;
+pub mod request_id;
+pub mod serve;
+
+pub use access::{Access, require, tenant_of};
+pub use body::{BodyLimits, BodyReader, ReadBody};
+pub use error::{ApiError, ErrorCode, Violation};
+pub use layers::layers;
+pub use request_id::RequestId;
+pub use serve::{ServerLimits, serve_grpc, serve_http};
