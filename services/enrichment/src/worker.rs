@@ -1,0 +1,215 @@
+//! One accepted partition: makes the fates of its records and appends them in order, without gaps.
+//!
+//! An append call never has more than one record larger than [`Config::append`](crate::Config), and such a
+//! record is alone. So one that is too large for the log fails alone, with nothing behind it appended, and gets
+//! a marker instead. After any other failure nothing is appended but the fates from the first that failed on,
+//! in order: what is acknowledged stays a prefix. This relies on the log to have appended, of a call that
+//! failed, the first records or none, never a later one without those before it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::enrich::Stage;
+use domain::topic;
+use eventlog::runner::{Assignment, Failure, Processor, Worker};
+use eventlog::{Appended, Log, Record, TopicPartition};
+use metrics::Counter;
+use proto::record::BadRecord;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::fate::{Fate, Fates};
+use crate::{LANE, metric_definitions as definitions, start};
+
+/// Makes the workers.
+pub(crate) struct Enricher {
+    log: Arc<dyn Log>,
+    stages: Arc<[Stage]>,
+    append_bytes: usize,
+}
+
+impl Enricher {
+    pub(crate) fn new(config: &Config, log: Arc<dyn Log>) -> Self {
+        Self {
+            log,
+            stages: config.enabled_stages().into(),
+            append_bytes: config.append.as_usize(),
+        }
+    }
+}
+
+#[async_trait]
+impl Processor for Enricher {
+    async fn assigned(
+        &self,
+        partition: &TopicPartition,
+        committed: Option<u64>,
+    ) -> Result<Assignment, Failure> {
+        let enriched = TopicPartition::new(topic::enriched(LANE), partition.partition);
+        let start = start::of_partition(&*self.log, partition, &enriched, committed)
+            .await
+            .map_err(Error::into_failure)?;
+        let worker = Box::new(Enriching {
+            log: self.log.clone(),
+            fates: Fates::new(enriched, self.stages.clone()),
+            append_bytes: self.append_bytes,
+            pending: VecDeque::new(),
+            metrics: Metrics::new(),
+        });
+        Ok(Assignment { worker, start })
+    }
+}
+
+/// The work on one partition.
+struct Enriching {
+    log: Arc<dyn Log>,
+    fates: Fates,
+    append_bytes: usize,
+    /// Fates that are not acknowledged, by origin. The runner bounds it: it flushes by bytes.
+    pending: VecDeque<Fate>,
+    metrics: Metrics,
+}
+
+#[async_trait]
+impl Worker for Enriching {
+    async fn process(&mut self, records: &[Record]) -> Result<(), Failure> {
+        let mut dead = Dead::default();
+        for record in records {
+            let fate = self.fates.enriched(record).unwrap_or_else(|error| {
+                dead.add(record.offset, error);
+                self.fates.dead(record.offset, record.key.clone())
+            });
+            self.pending.push_back(fate);
+        }
+        dead.report(self.fates.to().partition);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        while !self.pending.is_empty() {
+            self.append_next().await.map_err(Error::into_failure)?;
+        }
+        Ok(())
+    }
+}
+
+impl Enriching {
+    /// Appends the next fates that fit one call, and forgets those that the log has.
+    async fn append_next(&mut self) -> Result<(), Error> {
+        let count = self.fitting();
+        let records = self.pending.iter().take(count);
+        let records = records.map(|fate| fate.record.clone()).collect();
+        let outcome = Outcome::of(self.log.append(records).await);
+        for fate in self.pending.drain(..outcome.appended.min(count)) {
+            self.metrics.count(&fate);
+        }
+        match outcome.failure {
+            None => Ok(()),
+            Some(reason) if outcome.went_on => Err(self.gap(reason)),
+            Some(eventlog::Error::RecordTooLarge { bytes, max_bytes }) => self.bury_first(bytes, max_bytes),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// How many of the pending fates go into one call, at least one.
+    fn fitting(&self) -> usize {
+        let mut bytes = 0;
+        let fits = |fate: &&Fate| {
+            bytes += fate.record.bytes();
+            bytes <= self.append_bytes
+        };
+        self.pending.iter().take_while(fits).count().max(1)
+    }
+
+    /// Puts a marker in the place of the first pending fate, which the log does not take.
+    fn bury_first(&mut self, bytes: usize, max_bytes: usize) -> Result<(), Error> {
+        let too_large = eventlog::Error::RecordTooLarge { bytes, max_bytes };
+        let Some(first) = self.pending.front_mut().filter(|first| !first.is_marker()) else {
+            return Err(too_large.into());
+        };
+        let (partition, origin) = (&first.record.to, first.origin);
+        tracing::error!(%partition, origin, error = %too_large, "an accepted event is dead");
+        *first = self.fates.dead(origin, first.record.key.clone());
+        Ok(())
+    }
+
+    fn gap(&self, reason: eventlog::Error) -> Error {
+        Error::Gap {
+            partition: self.fates.to().clone(),
+            origin: self.pending.front().map_or(0, |first| first.origin),
+            reason,
+        }
+    }
+}
+
+/// What an append call came to.
+struct Outcome {
+    /// Records that the log has, from the first on.
+    appended: usize,
+    /// Why it does not have the next.
+    failure: Option<eventlog::Error>,
+    /// Whether it has one behind that all the same.
+    went_on: bool,
+}
+
+impl Outcome {
+    fn of(results: Vec<Result<Appended, eventlog::Error>>) -> Self {
+        let mut outcome = Self {
+            appended: 0,
+            failure: None,
+            went_on: false,
+        };
+        for result in results {
+            match result {
+                Ok(_) if outcome.failure.is_none() => outcome.appended += 1,
+                Ok(_) => outcome.went_on = true,
+                Err(error) => outcome.failure = outcome.failure.or(Some(error)),
+            }
+        }
+        outcome
+    }
+}
+
+/// Records of one batch that do not decode, for one line in the log.
+#[derive(Default)]
+struct Dead {
+    first: Option<(u64, BadRecord)>,
+    count: u64,
+}
+
+impl Dead {
+    fn add(&mut self, offset: u64, error: BadRecord) {
+        self.count += 1;
+        self.first.get_or_insert((offset, error));
+    }
+
+    fn report(&self, partition: u32) {
+        if let Some((offset, error)) = &self.first {
+            tracing::error!(partition, count = self.count, first_offset = offset, %error, "accepted records are dead");
+        }
+    }
+}
+
+struct Metrics {
+    enriched: Counter,
+    dead: Counter,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        Self {
+            enriched: metrics::counter!(definitions::FATES, "fate" => "enriched"),
+            dead: metrics::counter!(definitions::FATES, "fate" => topic::FATE_DEAD),
+        }
+    }
+
+    fn count(&self, fate: &Fate) {
+        let counter = if fate.is_marker() {
+            &self.dead
+        } else {
+            &self.enriched
+        };
+        counter.increment(1);
+    }
+}

@@ -1,0 +1,65 @@
+//! Settings of query.
+
+use chassis::config::{ByteSize, Problem, Span, Validate};
+
+chassis::section! {
+    /// Settings of query.
+    pub struct Config {
+        /// What one search may take.
+        search: Search => Search::default(),
+        /// How long a request waits until a write is visible that it names by `after`.
+        wait: Span = Span::from_secs(5),
+        /// Requests of one tenant that wait so.
+        waiting_per_tenant: u32 = 32,
+        /// Requests of all tenants that wait so.
+        waiting: u32 = 512,
+    }
+}
+
+chassis::section! {
+    /// What one search may take.
+    pub struct Search {
+        /// Events in one page. gRPC has at most 4032KiB, so that clients with the usual limit can read it.
+        page: ByteSize = ByteSize::mib(8),
+        /// Events that one search may test. Beyond it the page ends early, with a cursor to go on.
+        tested: u32 = 200_000,
+        /// How long one search may read, likewise.
+        time: Span = Span::from_secs(2),
+        /// Searches of one tenant at once.
+        per_tenant: u32 = 4,
+        /// Searches of all tenants at once. Each holds a page and some events in memory.
+        at_once: u32 = 16,
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Result<(), Vec<Problem>> {
+        nonzero([
+            ("waiting_per_tenant", self.waiting_per_tenant),
+            ("waiting", self.waiting),
+        ])
+    }
+}
+
+impl Validate for Search {
+    fn validate(&self) -> Result<(), Vec<Problem>> {
+        nonzero([
+            ("tested", self.tested),
+            ("per_tenant", self.per_tenant),
+            ("at_once", self.at_once),
+        ])
+    }
+}
+
+fn nonzero<const N: usize>(numbers: [(&str, u32); N]) -> Result<(), Vec<Problem>> {
+    let problems: Vec<_> = numbers
+        .into_iter()
+        .filter(|(_, number)| *number == 0)
+        .map(|(key, _)| Problem::new(key, "must be at least 1"))
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}

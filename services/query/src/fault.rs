@@ -1,0 +1,45 @@
+//! Faults of requests and of the store, as callers see them.
+
+use domain::fault::Code;
+use edge::{ApiError, ErrorCode, Violation};
+use store::Class;
+
+const RETRY_MS: u32 = 1_000;
+
+/// The store did not do what it was asked.
+pub(crate) fn of_store(error: &store::Error) -> ApiError {
+    match error.class() {
+        Class::Transient => {
+            tracing::warn!(%error, "store does not answer");
+            ApiError::new(ErrorCode::Unavailable, "the store can't answer now").with_retry_after(RETRY_MS)
+        }
+        Class::Poison | Class::Fatal => ApiError::internal(error),
+    }
+}
+
+/// A part of the request has a value that it can't have.
+pub(crate) fn of_value(code: ErrorCode, field: impl Into<String>, message: impl Into<String>) -> ApiError {
+    of_field(code, Code::InvalidValue, field.into(), message.into())
+}
+
+/// A part of the request breaks a rule.
+pub(crate) fn of_field(code: ErrorCode, rule: Code, field: String, message: String) -> ApiError {
+    ApiError::new(code, message.clone()).with_errors([Violation::new(rule.as_str(), field, message)])
+}
+
+/// The id in a request is none.
+pub(crate) fn of_id(text: &str) -> ApiError {
+    let shown: String = text.chars().take(64).collect();
+    let message =
+        format!("{shown:?} is not the id of an event, which is a UUIDv7; search for others by external_id");
+    of_field(ErrorCode::InvalidRequest, Code::InvalidId, "id".into(), message)
+}
+
+/// What was waited for did not come in time.
+pub(crate) fn not_yet_visible() -> ApiError {
+    ApiError::new(
+        ErrorCode::InFlight,
+        "the write that after names is not visible yet: it is on its way and not lost; try again",
+    )
+    .with_retry_after(RETRY_MS)
+}

@@ -1,0 +1,39 @@
+//! Query: search, get and delete of events, over HTTP and gRPC, from the store.
+//!
+//! It promises:
+//! - a search is exact: following its cursors to the end gives each matching event of the range once, in order,
+//!   and no other. An event that arrives meanwhile is among them when it lies ahead of the cursor;
+//! - a page is bounded in events, in bytes and in work. One that ends because of the work says so and goes on
+//!   from there;
+//! - no answer lets a tenant see that another's data exists: the tenant is that of the key, and cursors and
+//!   tokens open for the tenant they were made for;
+//! - a deleted event is never returned again.
+//!
+//! It has no index yet: a search reads the ids of its range and tests their events.
+//!
+//! - [`config`]: settings. [`Service`]: what both protocols call.
+//! - `search`: one page; in it `plan`, what a request asks for, and `walk`, how the store is read for it.
+//! - `get`, `delete`: one event by its id.
+//! - `visible`: waiting for a write; `admission`: how many may search and wait at once.
+//! - `http`, `grpc`: the two protocols; [`openapi`](openapi()): the description of the first.
+
+mod admission;
+pub mod config;
+mod delete;
+mod fault;
+mod get;
+mod grpc;
+mod http;
+pub mod metric_definitions;
+mod openapi;
+mod search;
+mod service;
+mod visible;
+
+pub use config::Config;
+pub use grpc::Grpc;
+pub use openapi::openapi;
+pub use service::{Deps, Service};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What both protocols call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use chassis::clock::Clock;
+use chassis::random::Random;
+use domain::limits::Limits;
+use domain::seal::Sealer;
+use domain::tenant::TenantId;
+use domain::time::Millis;
+use domain::token::Token;
+use edge::{Access, ApiError, ErrorCode};
+use proto::v1::query_server::QueryServer;
+use store::{Events, Progress};
+
+use crate::admission::Gate;
+use crate::config::Config;
+use crate::grpc::Grpc;
+use crate::{fault, http, metric_definitions, visible};
+
+/// What the service works on.
+pub struct Deps {
+    /// The events.
+    pub events: Arc<dyn Events>,
+    /// How far they are stored.
+    pub progress: Arc<dyn Progress>,
+    /// Who may ask.
+    pub access: Access,
+    /// Seals cursors, opens cursors and tokens.
+    pub sealer: Arc<Sealer>,
+    /// Resolves relative times and says what is expired.
+    pub clock: Arc<dyn Clock>,
+    /// Nonces of cursors.
+    pub random: Arc<dyn Random>,
+}
+
+/// Search, get and delete. Clones share everything.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    deps: Deps,
+    config: Config,
+    searches: Gate,
+    waits: Gate,
+}
+
+impl Service {
+    /// The service over these.
+    pub fn new(deps: Deps, config: Config) -> Self {
+        metric_definitions::describe();
+        let searches = Gate::new("search", config.search.per_tenant, config.search.at_once);
+        let waits = Gate::new("wait", config.waiting_per_tenant, config.waiting);
+        Self(Arc::new(Inner {
+            deps,
+            config,
+            searches,
+            waits,
+        }))
+    }
+
+    /// HTTP, with the check of keys and answers for all other paths; without the layers of a listener.
+    pub fn router(&self) -> Router {
+        http::router(self)
+    }
+
+    /// gRPC, with the check of keys; without the layers of a listener.
+    pub fn grpc(&self) -> QueryServer<Grpc> {
+        QueryServer::new(Grpc::new(self.clone()))
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.deps.access
+    }
+
+    pub(crate) fn events(&self) -> &dyn Events {
+        &*self.0.deps.events
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.deps.sealer
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn searches(&self) -> &Gate {
+        &self.0.searches
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        Millis::from_ms(self.0.deps.clock.now_ms())
+    }
+
+    pub(crate) fn nonce(&self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        self.0.deps.random.fill(&mut nonce);
+        nonce
+    }
+
+    /// Waits until the write of an ingest token is visible.
+    pub(crate) async fn visible(&self, tenant: &TenantId, token: &str) -> Result<(), ApiError> {
+        let opened = self.sealer().open(tenant, Token::PURPOSE, token).ok();
+        let token = opened
+            .and_then(|bytes| Token::decode(&bytes).ok())
+            .ok_or_else(|| {
+                let message = "after is not a token that an ingest of this tenant has returned";
+                fault::of_value(ErrorCode::InvalidToken, "after", message)
+            })?;
+        let progress = &*self.0.deps.progress;
+        // Most of the time it is there already, and nobody waits.
+        if visible::wait(progress, &token, Duration::ZERO).await? {
+            return Ok(());
+        }
+        let _permit = self.0.waits.enter(tenant)?;
+        let is_visible = visible::wait(progress, &token, self.config().wait.duration()).await?;
+        let outcome = if is_visible { "visible" } else { "timed_out" };
+        metrics::counter!(metric_definitions::WAITS, "outcome" => outcome).increment(1);
+        is_visible.then_some(()).ok_or_else(fault::not_yet_visible)
+    }
+}
+
+/// How much older than its receipt an event may be, in milliseconds.
+pub(crate) fn max_age_ms() -> i64 {
+    Limits::default().max_age_ms
+}
+
+/// How far ahead of its receipt an event may be, in milliseconds.
+pub(crate) fn max_future_ms() -> i64 {
+    Limits::default().max_future_ms
+}

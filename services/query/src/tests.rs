@@ -1,0 +1,5 @@
+//! Stories over a store in a directory, through both protocols.
+
+mod grpc;
+pub(crate) mod harness;
+mod http;

@@ -1,0 +1,120 @@
+//! The service over gRPC.
+
+use domain::key::{ApiKey, Scope};
+use proto::v1::query_server::Query;
+use proto::v1::{GetRequest, Order, SearchRequest};
+use tonic::{Code, Request};
+
+use super::harness::{Harness, NOW, event, key, key_for};
+use crate::Grpc;
+
+fn grpc(harness: &Harness) -> Grpc {
+    Grpc::new(harness.service.clone())
+}
+
+fn request<T>(message: T, key: &ApiKey) -> Request<T> {
+    let mut request = Request::new(message);
+    request
+        .metadata_mut()
+        .insert("x-api-key", key.reveal().parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_to_the_end() {
+    let harness = Harness::new();
+    let events: Vec<_> = (0..9)
+        .map(|number| event("alpha", NOW.minus_ms(i64::from(number)), number))
+        .collect();
+    harness.put(&events).await;
+    let mut found = Vec::new();
+    let mut asked = SearchRequest {
+        filters: [("service".to_owned(), "service-1".to_owned())].into(),
+        limit: 2,
+        order: Order::OldestFirst.into(),
+        ..SearchRequest::default()
+    };
+    loop {
+        let page = Query::search(&grpc(&harness), request(asked.clone(), &key("alpha")))
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(page.complete && page.from.is_some() && page.to.is_some());
+        found.extend(page.events.into_iter().map(|event| event.event.unwrap().id));
+        if page.next_cursor.is_empty() {
+            break;
+        }
+        asked.cursor = page.next_cursor;
+    }
+    let expected = [7, 4, 1].map(|number: usize| events[number].event.id.to_string());
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn one_event_is_found_by_its_tenant() {
+    let harness = Harness::new();
+    let stored = event("alpha", NOW, 1);
+    harness.put(std::slice::from_ref(&stored)).await;
+    let asked = GetRequest {
+        id: stored.event.id.to_string(),
+        after: String::new(),
+    };
+    let found = Query::get(&grpc(&harness), request(asked.clone(), &key("alpha")))
+        .await
+        .unwrap();
+    let found = proto::record::enriched(found.into_inner().event.unwrap()).unwrap();
+    assert_eq!(found, stored);
+    let theirs = Query::get(&grpc(&harness), request(asked, &key("beta")))
+        .await
+        .unwrap_err();
+    assert_eq!(theirs.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn errors_have_the_codes_of_the_one_table() {
+    let harness = Harness::new();
+    let of = |message| async { Query::search(&grpc(&harness), message).await.unwrap_err().code() };
+    let no_key = Request::new(SearchRequest::default());
+    assert_eq!(of(no_key).await, Code::Unauthenticated);
+    assert_eq!(
+        of(request(SearchRequest::default(), &key_for(Scope::Ingest))).await,
+        Code::PermissionDenied
+    );
+    let wrong = [
+        SearchRequest {
+            limit: 1001,
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            order: 9,
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            q: "free".into(),
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            from: "soon".into(),
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            cursor: "x".into(),
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            after: "x".into(),
+            ..SearchRequest::default()
+        },
+        SearchRequest {
+            filters: [("servise".to_owned(), "x".to_owned())].into(),
+            ..SearchRequest::default()
+        },
+    ];
+    for message in wrong {
+        assert_eq!(
+            of(request(message.clone(), &key("alpha"))).await,
+            Code::InvalidArgument,
+            "{message:?}"
+        );
+    }
+}

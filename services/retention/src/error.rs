@@ -1,0 +1,103 @@
+//! Why retention stops.
+
+use eventlog::runner::{self, Failure};
+use eventlog::{Class as LogClass, TopicPartition};
+use proto::record::BadRecord;
+use store::Class as StoreClass;
+
+/// Why [`run`](crate::run) ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The stored position is behind the end of the partition.
+    #[error(
+        "{partition} ends at {end}, but its events are stored up to {next}: the topic was made anew; restore \
+         it, or begin anew with log and store"
+    )]
+    PositionAboveEnd {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// Its end.
+        end: u64,
+        /// Where the position goes on.
+        next: u64,
+    },
+    /// The log has removed records before they were stored.
+    #[error(
+        "{partition} begins at {start}, but its events are stored only up to {next}: the log has removed what is \
+         in between; restore the topic, or begin anew with log and store"
+    )]
+    RecordsRemoved {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// Its begin.
+        start: u64,
+        /// Where the position goes on.
+        next: u64,
+    },
+    /// The record before the stored position is not the one that was stored.
+    #[error(
+        "record {offset} of {partition} is not the one that was stored (its {differs} differs): the topic was \
+         made anew; restore it, or begin anew with log and store"
+    )]
+    OtherRecord {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: u64,
+        /// In what it differs.
+        differs: &'static str,
+    },
+    /// A record is no fate.
+    #[error(
+        "record {offset} of {partition} is no enriched event: {reason}; its partition stops here until a build \
+         that can read it runs"
+    )]
+    BadFate {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: u64,
+        /// Why.
+        reason: BadFate,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] eventlog::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A partition failed for good.
+    #[error(transparent)]
+    Runner(#[from] runner::Error),
+}
+
+/// Why a record is no fate.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFate {
+    /// It does not say which accepted record it comes from.
+    #[error("it has no valid header origin")]
+    Origin,
+    /// Its value is not an enriched event.
+    #[error(transparent)]
+    Value(#[from] BadRecord),
+}
+
+impl Error {
+    /// What the runner is told. Exhaustive on purpose.
+    pub(crate) fn into_failure(self) -> Failure {
+        let is_transient = match &self {
+            Self::Log(error) => error.class() == LogClass::Transient,
+            Self::Store(error) => error.class() == StoreClass::Transient,
+            Self::PositionAboveEnd { .. }
+            | Self::RecordsRemoved { .. }
+            | Self::OtherRecord { .. }
+            | Self::Runner(_) => false,
+            Self::BadFate { .. } => return Failure::poison(self),
+        };
+        if is_transient {
+            Failure::transient(self)
+        } else {
+            Failure::fatal(self)
+        }
+    }
+}
