@@ -30,7 +30,7 @@ NEXTEST_PROFILE := default
 endif
 
 .PHONY: help run build test test-rust test-docs test-fuzz check check-format check-clippy check-docs \
-	check-dependencies check-spelling check-proto check-generated audit fix generate fuzz tools
+	check-dependencies check-spelling check-proto check-generated audit fix generate fuzz bench tools
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,7 @@ build: ## builds the program, optimised
 test: tools test-rust test-docs test-fuzz ## runs every test, and every fuzz target for a moment
 
 test-rust: ## runs the tests alone (one of them: ARGS='-p domain a_name')
+	cargo build $(LOCKED) --bin sluice
 	cargo-nextest nextest run $(LOCKED) --workspace --profile $(NEXTEST_PROFILE) $(ARGS)
 
 test-docs: ## runs the examples in the documentation
@@ -95,6 +96,9 @@ generate: ## writes the generated documents
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: tools ## runs every fuzz target for FUZZ_SECONDS (600), or those in ARGS
 	tools/fuzz.sh $(FUZZ_SECONDS) $(ARGS)
+
+bench: build ## measures how fast events come in, beside the bare log
+	cargo bench $(LOCKED) -p e2e --bench ingest
 
 tools: ## installs what is missing of the tools
 	@tools/install.sh '$(SLUICE_TOOLS)'

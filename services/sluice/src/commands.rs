@@ -1,0 +1,33 @@
+//! What each command does, one file each.
+
+mod completions;
+mod config;
+mod delete;
+mod get;
+mod keys;
+pub(crate) mod openapi;
+mod search;
+mod send;
+mod standalone;
+mod tenants;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+/// Runs a command to its end. An error means exit code 1, or 2 if it is a [`Usage`](crate::cli::Usage).
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Standalone(args) => standalone::run(args).await?,
+        Command::Send(args) => return send::run(args).await,
+        Command::Search(args) => return search::run(args).await,
+        Command::Get(args) => get::run(args).await?,
+        Command::Delete(args) => delete::run(args).await?,
+        Command::Tenants { command } => tenants::run(command).await?,
+        Command::Keys { command } => keys::run(command).await?,
+        Command::Config { command } => config::run(command)?,
+        Command::Openapi => openapi::run()?,
+        Command::Completions { shell } => completions::run(shell)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

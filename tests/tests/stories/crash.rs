@@ -1,0 +1,118 @@
+//! `kill -9` at any moment: what was acknowledged is found exactly once, what was not at most once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use e2e::sample::{event, id, protobuf};
+use e2e::{Client, System};
+use proto::v1;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::time::now;
+
+const BATCHES: u64 = 50;
+const EVENTS_IN_A_BATCH: u64 = 40;
+const KILLS: u64 = 10;
+
+/// Sends batches until the stream breaks; notes the numbers that were acknowledged.
+async fn stream(client: Client, batches: Vec<(u64, Vec<Value>)>, acknowledged: Arc<Mutex<BTreeSet<u64>>>) {
+    let (requests, received) = tokio::sync::mpsc::channel(8);
+    let sending = tokio::spawn(async move {
+        for (number, events) in batches {
+            let events = events.iter().map(protobuf).collect();
+            let request = v1::IngestStreamRequest {
+                number,
+                events,
+                ..v1::IngestStreamRequest::default()
+            };
+            if requests.send(request).await.is_err() {
+                return;
+            }
+            // Spreads the stream over the time in which the kill falls.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    if let Ok(answers) = client
+        .ingestion()
+        .ingest_stream(ReceiverStream::new(received))
+        .await
+    {
+        let mut answers = answers.into_inner();
+        while let Some(Ok(answer)) = answers.next().await {
+            assert_eq!(u64::from(answer.accepted), EVENTS_IN_A_BATCH);
+            acknowledged.lock().unwrap().insert(answer.number);
+        }
+    }
+    sending.abort();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_found_exactly_once_after_each_of_ten_kills() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut system = System::start().await;
+    let mut sent: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+    let mut kills_within_a_stream = 0;
+    for round in 0..KILLS {
+        let batches: Vec<(u64, Vec<Value>)> = (0..BATCHES)
+            .map(|batch| {
+                let number = 1 + round * BATCHES + batch;
+                let first = number * EVENTS_IN_A_BATCH;
+                let events = (first..first + EVENTS_IN_A_BATCH)
+                    .map(|number| event(number, now()))
+                    .collect();
+                (number, events)
+            })
+            .collect();
+        sent.extend(
+            batches
+                .iter()
+                .map(|(number, events)| (*number, events.iter().map(id).collect())),
+        );
+        let before = acknowledged.lock().unwrap().len();
+        let streaming = tokio::spawn(stream(system.client().await, batches, Arc::clone(&acknowledged)));
+        tokio::time::sleep(Duration::from_millis(random.random_range(5..150))).await;
+        system.kill();
+        streaming.await.unwrap();
+        let during = acknowledged.lock().unwrap().len() - before;
+        kills_within_a_stream += u64::from(during > 0 && during < usize::try_from(BATCHES).unwrap());
+        system.restart().await;
+
+        let expected: BTreeSet<String> = acknowledged
+            .lock()
+            .unwrap()
+            .iter()
+            .flat_map(|number| sent[number].iter().cloned())
+            .collect();
+        let all: BTreeSet<String> = sent.values().flatten().cloned().collect();
+        let found = found_once_settled(&system, &expected).await;
+        let distinct: BTreeSet<String> = found.iter().cloned().collect();
+        assert_eq!(distinct.len(), found.len(), "an event is found twice");
+        assert!(distinct.is_subset(&all), "an event is found that nobody sent");
+        let lost: Vec<_> = expected.difference(&distinct).collect();
+        assert!(
+            lost.is_empty(),
+            "{} of {} acknowledged events are lost",
+            lost.len(),
+            expected.len()
+        );
+    }
+    assert!(kills_within_a_stream > 0, "no kill fell within a stream");
+}
+
+/// Ids that a search finds, once it finds all that are expected or no more for a while.
+async fn found_once_settled(system: &System, expected: &BTreeSet<String>) -> Vec<String> {
+    let client = system.client().await;
+    let found = client.search_until("limit=1000", expected.len()).await;
+    // What was not acknowledged may still be on its way, and would show what is doubled.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let again = client.search_all("limit=1000").await;
+    assert!(again.len() >= found.len());
+    again.iter().map(id).collect()
+}
