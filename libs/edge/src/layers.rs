@@ -3,6 +3,7 @@
 //!
 //! It goes around everything else, [`Access`](crate::Access) too, so that refusals are seen as well.
 
+mod linger;
 mod observe;
 mod panics;
 mod tail;
@@ -122,6 +123,7 @@ where
     // Whoever passes the request on passes its id on.
     request.headers_mut().insert(request_id::HEADER, header.clone());
     request.extensions_mut().insert(id.clone());
+    let request = linger::lingering(request);
     let span = observation.span();
     let handled = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind();
     let answered = async {

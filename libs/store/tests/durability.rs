@@ -57,11 +57,9 @@ struct Answered {
     deleted: BTreeSet<u64>,
 }
 
-#[tokio::test]
-#[ignore = "the process that is killed: run by the test below"]
-async fn writes_until_it_is_killed() {
-    let Some(dir) = env::var_os(DIR) else { return };
-    let store = open(Path::new(&dir));
+/// What the killed process does.
+async fn write_for_ever(dir: &Path) {
+    let store = open(dir);
     let report = |what: &str, origin: u64| {
         let mut out = io::stdout().lock();
         writeln!(out, "answered {what} {origin}").unwrap();
@@ -92,7 +90,11 @@ async fn writes_until_it_is_killed() {
 /// Lets the process write until it was answered this often, and kills it in the middle of what comes next.
 fn write_and_kill(dir: &Path, answers: u64, answered: &mut Answered) {
     let mut child = Command::new(env::current_exe().expect("this binary"))
-        .args(["--exact", "writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "a_killed_process_loses_nothing_that_was_answered",
+            "--nocapture",
+        ])
         .env(DIR, dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -171,6 +173,9 @@ fn random() -> u64 {
 
 #[tokio::test]
 async fn a_killed_process_loses_nothing_that_was_answered() {
+    if let Some(dir) = env::var_os(DIR) {
+        return write_for_ever(Path::new(&dir)).await;
+    }
     let dir = tempfile::tempdir().unwrap();
     let mut answered = Answered::default();
     let mut last: u64 = 0;

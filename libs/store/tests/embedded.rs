@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
+use domain::source::{Lane, Source};
 use domain::time::Millis;
 use proptest::prelude::*;
 use store::conformance::fixtures::{KEEP_UNTIL, NOW, all_times, id, ids_of, row, rows, tenant};
 use store::embedded::{Config, Embedded, Swept};
-use store::{Class, Error, Events};
+use store::{Class, Error, Events, Position, Progress};
 
 /// Settings under which nothing happens by itself.
 fn still() -> Config {
@@ -129,6 +130,18 @@ async fn a_sweep_removes_exactly_what_has_expired() {
         row.expires_at = NOW.plus_ms(10);
     }
     store.put(&rows, NOW).await.unwrap();
+    let source = Source {
+        lane: Lane::Standard,
+        generation: 0,
+        partition: 0,
+    };
+    let position = Position {
+        next_offset: 1,
+        origin: 0,
+        appended_at_ms: 0,
+        checksum: 0,
+    };
+    store.advance("retention", source, position).await.unwrap();
     store
         .delete(&demo, rows[4].event.id, NOW.plus_ms(10))
         .await
@@ -163,6 +176,8 @@ async fn a_sweep_removes_exactly_what_has_expired() {
         }
     );
 
+    let stored = store.position("retention", source).await.unwrap();
+    assert_eq!(stored, Some(position));
     let left = store
         .ids(&demo, all_times(), Order::OldestFirst, 100)
         .await

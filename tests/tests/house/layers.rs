@@ -110,7 +110,7 @@ fn each_forbidden_dependency_is_found() {
         ("domain", "eventlog"),
         ("eventlog", "domain"),
         ("chassis", "domain"),
-        ("store", "proto"),
+        ("store", "eventlog"),
         ("proto", "store"),
         ("control", "store"),
         ("edge", "eventlog"),

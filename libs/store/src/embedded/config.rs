@@ -17,7 +17,7 @@ const MIN_JOURNAL_BYTES: u64 = 64 << 20;
 const MIN_MEMTABLE_BYTES: u64 = 64 << 10;
 
 /// Settings of the store. [`Config::new`] gives modest defaults: about 80 MiB of memory under full load
-/// (the cache, and four times the memtable with a quarter more for deletions, progress and the engine's own),
+/// (the cache, and four times the memtable with a quarter more for deletions and the engine's own),
 /// beside the rows of the calls that are under way.
 #[derive(Clone)]
 pub struct Config {

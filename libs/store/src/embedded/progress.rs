@@ -1,10 +1,11 @@
 //! How a position is laid out in storage, and under which key.
 //!
 //! ```text
-//! key:   lane u8 | generation u32 | partition u32 | service          (big-endian)
+//! key:   0x00 | lane u8 | generation u32 | partition u32 | service          (big-endian)
 //! value: version u8 | next offset u64 | origin u64 | appended at, i64 milliseconds | checksum u64
 //!                                                                    (little-endian)
 //! ```
+//! Rows are in the same keyspace: the names of tenants, with which their keys begin, have no NUL.
 //! Any bytes decode to a position or to none.
 
 use bytes::Buf;
@@ -20,7 +21,8 @@ pub(super) fn key(service: &str, source: Source) -> Result<Vec<u8>, Error> {
         let reason = format!("name of the service is longer than {MAX_SERVICE_BYTES} bytes");
         return Err(Error::Unavailable { reason });
     }
-    let mut key = Vec::with_capacity(9 + service.len());
+    let mut key = Vec::with_capacity(10 + service.len());
+    key.push(0);
     key.push(source.lane.number());
     key.extend_from_slice(&source.generation.to_be_bytes());
     key.extend_from_slice(&source.partition.to_be_bytes());

@@ -74,7 +74,7 @@ impl Storage {
 
     pub(super) fn position(&self, service: &str, source: Source) -> Result<Option<Position>, Error> {
         let key = progress::key(service, source)?;
-        let Some(bytes) = self.progress.get(key).map_err(|error| unreadable(&error))? else {
+        let Some(bytes) = self.events.get(key).map_err(|error| unreadable(&error))? else {
             return Ok(None);
         };
         let corrupt = || Error::Corrupt {

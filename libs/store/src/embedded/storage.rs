@@ -5,8 +5,8 @@
 //! | keyspace | key | value |
 //! |---|---|---|
 //! | `events` | tenant, 0x00, 16 bytes of the id | a [cell](super::cell): row or tombstone |
-//! | `deletions` | the same | a cell without a value: the marker |
-//! | `progress` | [source and service](super::progress) | a position |
+//! | `events` | 0x00, [source and service](super::progress) | a position |
+//! | `deletions` | as of a row | a cell without a value: the marker |
 //! | `meta` | `schema` | version, u32 little-endian |
 //!
 //! No name of a tenant has a NUL, so the rows of one tenant lie together, apart from those of a tenant whose
@@ -16,11 +16,11 @@
 //!
 //! # Durability
 //!
-//! All keyspaces share one journal. A commit is one atomic entry of it and has reached the operating system
+//! There is one journal. A commit is one atomic entry of it and has reached the operating system
 //! when it returns, so a killed process loses nothing that was answered. A loss of power may take back what
 //! came after the last fsync, which is always an end of the journal: recovery stops at the first entry that is
-//! not whole. So progress is never durable before the rows that were committed before it. Written-out
-//! memtables keep to that too, because the engine syncs the journal before it writes one out.
+//! not whole. Memtables too are written out in the order of the journal, within a keyspace: that is why
+//! progress shares one with the rows. So it is never durable before the rows that were committed before it.
 //!
 //! After a failed write or fsync nobody knows what the disk has. The store then goes on being read and refuses
 //! everything else until it is opened again.
@@ -54,7 +54,6 @@ const ROOM_CHECK_EVERY: Duration = Duration::from_millis(5);
 pub(super) struct Storage {
     pub(super) events: Keyspace,
     pub(super) deletions: Keyspace,
-    pub(super) progress: Keyspace,
     pub(super) db: Database,
     pub(super) config: Config,
     /// Held from reading what is there to committing what replaces it.
@@ -84,12 +83,11 @@ impl Storage {
         }
         let db = database(&home, &config).map_err(|error| unreadable(&error))?;
         check_schema(&db, &config)?;
-        let [events, deletions, progress] = keyspaces(&db, &config).map_err(|error| unreadable(&error))?;
+        let [events, deletions] = keyspaces(&db, &config).map_err(|error| unreadable(&error))?;
         metrics::gauge!(definitions::WRITABLE).set(1.0);
         Ok(Self {
             events,
             deletions,
-            progress,
             db,
             config,
             writer: Mutex::default(),
@@ -163,10 +161,7 @@ impl Storage {
                 || keyspace.l0_table_count() > MAX_UNSORTED_TABLES
         };
         let started = Instant::now();
-        while [&self.events, &self.deletions, &self.progress]
-            .into_iter()
-            .any(behind)
-        {
+        while [&self.events, &self.deletions].into_iter().any(behind) {
             self.check_writable()?;
             // Fails where the threads of the engine have.
             self.db
@@ -304,12 +299,11 @@ fn database(home: &Path, config: &Config) -> Result<Database, fjall::Error> {
         .open()
 }
 
-/// Events, deletions and progress.
-fn keyspaces(db: &Database, config: &Config) -> Result<[Keyspace; 3], fjall::Error> {
+/// Events and deletions.
+fn keyspaces(db: &Database, config: &Config) -> Result<[Keyspace; 2], fjall::Error> {
     Ok([
         keyspace(db, "events", config.memtable_bytes)?,
         keyspace(db, "deletions", small(config))?,
-        keyspace(db, "progress", small(config))?,
     ])
 }
 

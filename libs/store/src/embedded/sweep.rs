@@ -14,6 +14,8 @@ use crate::port::Error;
 
 /// Entries that are removed while writers wait.
 const CHUNK: usize = 500;
+/// Progress does not expire; its keys begin with a NUL.
+const BEHIND_PROGRESS: &[u8] = &[1];
 
 /// What a round has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +70,8 @@ impl Sweeper {
     ) -> Result<Vec<Vec<u8>>, Error> {
         let mut expired = Vec::new();
         let from = std::mem::take(&mut self.from);
-        for (index, entry) in keyspace.range(from.as_slice()..).enumerate() {
+        let from = from.as_slice().max(BEHIND_PROGRESS);
+        for (index, entry) in keyspace.range(from..).enumerate() {
             let (key, value) = entry.into_inner().map_err(|error| unreadable(&error))?;
             if index == max_entries {
                 self.from = key.to_vec();

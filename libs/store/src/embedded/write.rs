@@ -117,7 +117,7 @@ impl Storage {
             return Ok(());
         }
         let mut batch = self.db.batch();
-        batch.insert(&self.progress, key, progress::encode(position));
+        batch.insert(&self.events, key, progress::encode(position));
         self.commit(batch, &turn)?;
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::{Context, anyhow, bail};
 use chassis::clock::{Clock, System};
+use chassis::random::{self, Random};
 use domain::time::Millis;
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,12 +34,14 @@ pub(super) async fn run(args: Send) -> anyhow::Result<ExitCode> {
         resume_path(&args),
         args.resume.is_some() || args.times.is_some(),
         now,
+        salt(),
         args.times.is_some(),
         || shift_to(now, &args.file),
     )?;
     say_what_is_done(&resume);
 
-    let preparer = Preparer::new(resume.state().start, resume.state().shift_ms.unwrap_or_default());
+    let state = resume.state();
+    let preparer = Preparer::new(state.start, state.shift_ms.unwrap_or_default(), state.salt);
     let from = resume.state().done;
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let (ended, reading) = oneshot::channel();
@@ -58,9 +61,9 @@ pub(super) async fn run(args: Send) -> anyhow::Result<ExitCode> {
 
 fn finish(mut resume: Resume, report: Report, args: &Send) -> anyhow::Result<ExitCode> {
     let is_rejected = report.counts().rejected > 0;
-    report.finish().context("writing to stdout")?;
+    report.finish().map_err(|error| anyhow!("stdout: {error}"))?;
     // All ids follow from the file, but not those of moved times: a repeat moves them to another now.
-    if args.times.is_some() && args.resume.is_none() && !resume.has_timeless() {
+    if args.times.is_some() && args.resume.is_none() && !resume.has_timeless() && !resume.is_frozen() {
         resume.forget()?;
     } else {
         resume.complete()?;
@@ -70,6 +73,12 @@ fn finish(mut resume: Resume, report: Report, args: &Send) -> anyhow::Result<Exi
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn salt() -> u64 {
+    let mut bytes = [0; 8];
+    random::System.fill(&mut bytes);
+    u64::from_be_bytes(bytes)
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -127,7 +136,7 @@ fn shift_to(now: Millis, path: &Path) -> anyhow::Result<i64> {
         ))
         .into());
     }
-    let preparer = Preparer::new(now, 0);
+    let preparer = Preparer::new(now, 0, 0);
     let mut lines = Lines::new(BufReader::with_capacity(BUFFER_BYTES, file));
     let mut newest = None;
     while let Some(line) = lines

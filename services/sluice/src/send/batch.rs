@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn batches_of(text: &str, from: Mark, buffer_bytes: usize) -> anyhow::Result<Vec<Batch>> {
-        let preparer = Preparer::new(Millis::from_ms(1_700_000_000_000), 0);
+        let preparer = Preparer::new(Millis::from_ms(1_700_000_000_000), 0, 1);
         let (sender, mut receiver) = mpsc::channel(1_000);
         read(
             BufReader::with_capacity(buffer_bytes, text.as_bytes()),

@@ -1,7 +1,7 @@
 //! One line -> the message of an event that has its id, or what is wrong with the line.
 //!
 //! The id is a function of the line, its number and its time, so that whoever sends the line again sends the
-//! same event. Sizes and ages are the tenant's business and left to the server.
+//! same event. A line that says no time is one event per sending, so the salt of the sending enters its id. Sizes and ages are the tenant's business and left to the server.
 
 use bytes::Bytes;
 use domain::draft::Draft;
@@ -28,6 +28,8 @@ pub(crate) struct Preparer {
     start: Millis,
     /// By how much all other times are moved.
     shift_ms: i64,
+    /// Enters the ids of events that say no time, lest two sendings that start at once make the same.
+    salt: u64,
 }
 
 /// What became of a line.
@@ -45,8 +47,8 @@ pub(crate) enum Prepared {
 }
 
 impl Preparer {
-    /// `start` is the time of events that say none.
-    pub(crate) fn new(start: Millis, shift_ms: i64) -> Self {
+    /// `start` is the time of events that say none, and `salt` what tells them from those of other sendings.
+    pub(crate) fn new(start: Millis, shift_ms: i64, salt: u64) -> Self {
         let limits = Limits {
             event_bytes: MAX_LINE_BYTES,
             batch_events: usize::MAX,
@@ -69,6 +71,7 @@ impl Preparer {
             tenant,
             start,
             shift_ms,
+            salt,
         }
     }
 
@@ -85,7 +88,12 @@ impl Preparer {
             future: FuturePolicy::Refuse,
             limits: &self.limits,
         };
-        match validate(draft, 0, &receipt, random_of(line)) {
+        match validate(
+            draft,
+            0,
+            &receipt,
+            random_of(line, is_timeless.then_some(self.salt)),
+        ) {
             Ok(valid) => {
                 let bytes = proto::record::event_message(valid.event).encode_to_vec().into();
                 Prepared::Event { bytes, is_timeless }
@@ -116,10 +124,13 @@ fn id_of(draft: &Draft) -> Option<EventId> {
     draft.id.as_deref().and_then(|id| EventId::parse(id).ok())
 }
 
-fn random_of(line: &Line<'_>) -> [u8; ID_RANDOM_BYTES] {
+fn random_of(line: &Line<'_>, salt: Option<u64>) -> [u8; ID_RANDOM_BYTES] {
     let mut hash = Sha256::new();
     hash.update(line.number.to_be_bytes());
     hash.update(line.text);
+    if let Some(salt) = salt {
+        hash.update(salt.to_be_bytes());
+    }
     let digest = hash.finalize();
     let mut random = [0; ID_RANDOM_BYTES];
     random.copy_from_slice(&digest[..ID_RANDOM_BYTES]);
@@ -134,6 +145,7 @@ mod tests {
 
     use super::*;
 
+    const SALT: u64 = 1;
     const START: Millis = Millis::from_ms(1_700_000_000_000);
 
     fn prepare(preparer: &Preparer, number: u64, text: &str) -> Prepared {
@@ -160,11 +172,14 @@ mod tests {
 
     #[test]
     fn an_id_is_a_function_of_line_number_and_time() {
-        let preparer = Preparer::new(START, 0);
+        let preparer = Preparer::new(START, 0, SALT);
         let (first, is_timeless) = event(&preparer, 1, TIMED);
         assert!(!is_timeless);
         assert_eq!(time(&first).to_string(), "2026-01-31T08:30:00.250Z");
-        assert_eq!(event(&Preparer::new(START.plus_ms(9), 0), 1, TIMED).0, first);
+        assert_eq!(
+            event(&Preparer::new(START.plus_ms(9), 0, SALT), 1, TIMED).0,
+            first
+        );
         assert_ne!(event(&preparer, 2, TIMED).0.id, first.id);
         assert_ne!(
             event(&preparer, 1, &TIMED.replace("\"a\"", "\"b\"")).0.id,
@@ -174,17 +189,24 @@ mod tests {
 
     #[test]
     fn an_event_without_time_has_the_time_of_the_start() {
-        let (first, is_timeless) = event(&Preparer::new(START, 7), 1, TIMELESS);
+        let (first, is_timeless) = event(&Preparer::new(START, 7, SALT), 1, TIMELESS);
         assert!(is_timeless);
         assert_eq!(time(&first), START);
-        assert_eq!(event(&Preparer::new(START, 7), 1, TIMELESS).0, first);
+        assert_eq!(event(&Preparer::new(START, 7, SALT), 1, TIMELESS).0, first);
+    }
+
+    #[test]
+    fn the_salt_tells_sendings_apart_where_the_time_does_not() {
+        let id = |salt: u64, line: &str| event(&Preparer::new(START, 0, salt), 1, line).0.id;
+        assert_ne!(id(1, TIMELESS), id(2, TIMELESS));
+        assert_eq!(id(1, TIMED), id(2, TIMED));
     }
 
     #[test]
     fn a_given_id_stays() {
         let id = EventId::made(START, [3; 10]).to_string();
         let line = format!(r#"{{"kind":"generic","name":"a","id":"{id}"}}"#);
-        let (sent, is_timeless) = event(&Preparer::new(START, 0), 1, &line);
+        let (sent, is_timeless) = event(&Preparer::new(START, 0, SALT), 1, &line);
         assert_eq!((sent.id, is_timeless), (id, false));
     }
 
@@ -194,18 +216,18 @@ mod tests {
         let line = format!(r#"{{"kind":"generic","name":"a","id":"{id}","timestamp":"{START}"}}"#);
         let moved = EventId::made(START.plus_ms(5_000), [3; 10]);
         assert_eq!(
-            event(&Preparer::new(START, 5_000), 1, &line).0.id,
+            event(&Preparer::new(START, 5_000, SALT), 1, &line).0.id,
             moved.to_string()
         );
         assert_eq!(
-            time(&event(&Preparer::new(START, -250), 1, TIMED).0).to_string(),
+            time(&event(&Preparer::new(START, -250, SALT), 1, TIMED).0).to_string(),
             "2026-01-31T08:30:00.000Z"
         );
     }
 
     #[test]
     fn faults_have_the_codes_of_the_server() {
-        let codes = |text: &str| match prepare(&Preparer::new(START, 0), 1, text) {
+        let codes = |text: &str| match prepare(&Preparer::new(START, 0, SALT), 1, text) {
             Prepared::Faulty(faults) => faults.into_iter().map(|fault| fault.code).collect::<Vec<_>>(),
             Prepared::Event { .. } => vec![],
         };
@@ -231,20 +253,20 @@ mod tests {
             r#"{{"kind":"error","error_type":"x","timestamp":"1999-01-01T00:00:00Z","message":"{}"}}"#,
             "x".repeat(100_000)
         );
-        event(&Preparer::new(START, 0), 1, &line);
+        event(&Preparer::new(START, 0, SALT), 1, &line);
     }
 
     proptest! {
         #[test]
         fn no_line_and_no_shift_panics(text: Vec<u8>, number: u64, shift_ms: i64) {
-            let preparer = Preparer::new(START, shift_ms);
+            let preparer = Preparer::new(START, shift_ms, SALT);
             let line = Line { number, text: &text, bytes: 0 };
             let _ = (preparer.prepare(&line), preparer.time_of(&line));
         }
 
         #[test]
         fn no_shift_of_a_time_panics(shift_ms: i64) {
-            prepare(&Preparer::new(START, shift_ms), 1, TIMED);
+            prepare(&Preparer::new(START, shift_ms, SALT), 1, TIMED);
         }
     }
 }

@@ -212,6 +212,7 @@ mod tests {
         let outcome = Outcome {
             accepted: 3,
             told: told.to_vec(),
+            ..Outcome::default()
         };
         let faulty = vec![Numbered {
             line: 2,

@@ -47,6 +47,8 @@ pub(crate) struct State {
     version: u32,
     /// The time of events that say none.
     pub(crate) start: Millis,
+    /// Tells them from those of other sendings.
+    pub(crate) salt: u64,
     /// By how much other times are moved.
     pub(crate) shift_ms: Option<i64>,
     /// What is acknowledged or known to be faulty.
@@ -63,6 +65,8 @@ pub(crate) struct Resume {
     state: State,
     /// Whether the file is there, or must be as soon as something is done.
     is_kept: bool,
+    /// Whether something was left behind, so that a repeat has to begin there.
+    is_frozen: bool,
 }
 
 impl Resume {
@@ -72,6 +76,7 @@ impl Resume {
         path: Option<PathBuf>,
         is_wanted: bool,
         start: Millis,
+        salt: u64,
         shifts: bool,
         shift_ms: impl FnOnce() -> anyhow::Result<i64>,
     ) -> anyhow::Result<Self> {
@@ -90,13 +95,19 @@ impl Resume {
             found => State {
                 version: VERSION,
                 start,
+                salt,
                 shift_ms: if shifts { Some(shift_ms()?) } else { None },
                 done: found.map(|state| state.done).unwrap_or_default(),
                 is_complete: false,
                 has_timeless: found_timeless,
             },
         };
-        let resume = Self { path, state, is_kept };
+        let resume = Self {
+            path,
+            state,
+            is_kept,
+            is_frozen: false,
+        };
         // Before anything is sent: whoever goes on after a crash must make the same ids.
         resume.save()?;
         Ok(resume)
@@ -127,15 +138,28 @@ impl Resume {
         self.state.has_timeless
     }
 
-    /// Remembers that everything up to this mark is done.
+    /// Remembers that everything up to this mark is done, unless something before it was left behind.
     pub(crate) fn advance(&mut self, done: Mark) -> anyhow::Result<()> {
+        if self.is_frozen {
+            return Ok(());
+        }
         self.state.done = done;
         self.save()
     }
 
+    /// What comes next is left behind, for it may work at another time: a repeat begins with it.
+    pub(crate) fn freeze(&mut self) {
+        self.is_frozen = true;
+    }
+
+    /// Whether something was left behind.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.is_frozen
+    }
+
     /// Remembers that there is no more.
     pub(crate) fn complete(&mut self) -> anyhow::Result<()> {
-        self.state.is_complete = true;
+        self.state.is_complete = !self.is_frozen;
         self.save()
     }
 
@@ -186,13 +210,19 @@ fn shown(path: Option<&Path>) -> String {
 mod tests {
     use super::*;
 
+    const SALT: u64 = 1;
     const START: Millis = Millis::from_ms(1_700_000_000_000);
     const LATER: Millis = Millis::from_ms(1_700_000_500_000);
 
     fn open(path: &Path, start: Millis, shift_ms: Option<i64>) -> anyhow::Result<Resume> {
-        Resume::open(Some(path.to_owned()), false, start, shift_ms.is_some(), || {
-            Ok(shift_ms.unwrap())
-        })
+        Resume::open(
+            Some(path.to_owned()),
+            false,
+            start,
+            SALT,
+            shift_ms.is_some(),
+            || Ok(shift_ms.unwrap()),
+        )
     }
 
     fn mark(lines: &[&str]) -> Mark {
@@ -252,13 +282,28 @@ mod tests {
     }
 
     #[test]
+    fn a_repeat_begins_with_what_was_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let mut first = open(&path, START, None).unwrap();
+        first.keep().unwrap();
+        first.advance(mark(&["a"])).unwrap();
+        first.freeze();
+        first.advance(mark(&["a", "b"])).unwrap();
+        first.complete().unwrap();
+
+        let second = open(&path, LATER, None).unwrap();
+        assert_eq!((second.state().start, second.state().done), (START, mark(&["a"])));
+    }
+
+    #[test]
     fn another_file_is_not_taken_for_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r");
         for text in [
             "",
             "{}",
-            "{\"version\":2,\"start\":\"2026-01-31T08:30:00Z\",\"shift_ms\":null,\"done\":{\"lines\":0,\"checksum\":0},\"is_complete\":false,\"has_timeless\":false}",
+            "{\"version\":2,\"start\":\"2026-01-31T08:30:00Z\",\"salt\":1,\"shift_ms\":null,\"done\":{\"lines\":0,\"checksum\":0},\"is_complete\":false,\"has_timeless\":false}",
         ] {
             fs::write(&path, text).unwrap();
             assert!(open(&path, START, None).is_err(), "{text}");

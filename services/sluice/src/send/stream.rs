@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use proto::v1::{IngestStreamRequest, IngestStreamResponse};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -68,7 +68,7 @@ impl Sending {
             let before = self.last_progress;
             let broken = match self.connection().await {
                 Ok(()) => return Ok((self.resume, self.report)),
-                Err(Broken::Hopeless(error)) => return Err(error),
+                Err(Broken::Hopeless(error)) => return Err(self.failed(error)),
                 Err(Broken::Lost(error)) => error,
             };
             self.window.disconnected();
@@ -77,13 +77,20 @@ impl Sending {
             }
             if self.last_progress.elapsed() + backoff > self.patience {
                 let text = format!("nothing was acknowledged for {:?}; giving up", self.patience);
-                return Err(broken.context(text));
+                return Err(self.failed(broken.context(text)));
             }
             self.report
                 .say(&format!("{broken:#}; trying again in {backoff:?}"));
             sleep(backoff).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
+    }
+
+    /// Tells the counts so far.
+    fn failed(self, error: anyhow::Error) -> anyhow::Error {
+        // What stopped the sending is the greater news.
+        let _ = self.report.finish();
+        error
     }
 
     async fn connection(&mut self) -> Result<(), Broken> {
@@ -189,7 +196,13 @@ impl Sending {
 
     fn settle(&mut self) -> Result<(), Broken> {
         while let Some((batch, outcome)) = self.window.pop_settled() {
-            let told = self.report.settled(&batch, &outcome).context("writing to stdout");
+            if outcome.is_given_up {
+                self.resume.freeze();
+            }
+            let told = self
+                .report
+                .settled(&batch, &outcome)
+                .map_err(|error| anyhow!("stdout: {error}"));
             told.and_then(|()| self.resume.advance(batch.end))
                 .map_err(Broken::Hopeless)?;
         }

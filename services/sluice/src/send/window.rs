@@ -45,6 +45,8 @@ enum State {
 pub(crate) struct Outcome {
     /// How many are in the log.
     pub(crate) accepted: u64,
+    /// Whether some were given up that may work at another time.
+    pub(crate) is_given_up: bool,
     /// Everything to tell about events: verdicts other than accepted, and warnings.
     pub(crate) told: Vec<Numbered<v1::Verdict>>,
 }
@@ -187,6 +189,13 @@ impl Entry {
                     retry = retry.max(Duration::from_millis(verdict.retry_after_ms.into()));
                     again.push(event);
                 }
+                VerdictStatus::Limited | VerdictStatus::Unavailable => {
+                    self.outcome.is_given_up = true;
+                    self.outcome.told.push(Numbered {
+                        line: event.line,
+                        what: verdict,
+                    });
+                }
                 VerdictStatus::Accepted if verdict.warnings.is_empty() => self.outcome.accepted += 1,
                 VerdictStatus::Accepted => {
                     self.outcome.accepted += 1;
@@ -318,7 +327,8 @@ mod tests {
         assert!(!window.answered(answer(1, &results), now, false).unwrap());
         window.next_due(now + MAX_RETRY);
         window.answered(answer(2, &results), now, true).unwrap();
-        assert_eq!(window.pop_settled().unwrap().1.told[0].line, 1);
+        let outcome = window.pop_settled().unwrap().1;
+        assert_eq!((outcome.told[0].line, outcome.is_given_up), (1, true));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use super::secret_file;
 use super::welcome::{self, Addresses};
 use crate::output;
 
-/// When old records are looked for, the first time after a start too: until then what was not stored is.
+/// How often old records are looked for, and how long after a start first: what was not stored yet has that long.
 const CHECK_LOG_EVERY: Duration = Duration::from_mins(10);
 const ADDRESSES_FILE: &str = "addresses.json";
 

@@ -131,7 +131,7 @@ async fn send_within(patience: Duration, lines: usize, acts: &[Act]) -> (Server,
         output: Format::Json,
     };
     let start = Millis::from_ms(1_700_000_000_000);
-    let resume = Resume::open(None, false, start, false, || Ok(0)).unwrap();
+    let resume = Resume::open(None, false, start, 1, false, || Ok(0)).unwrap();
     let from = resume.state().done;
     let text: Vec<String> = (0..lines)
         .map(|n| format!("{{\"kind\":\"generic\",\"name\":\"n{n}\"}}"))
@@ -142,7 +142,7 @@ async fn send_within(patience: Duration, lines: usize, acts: &[Act]) -> (Server,
         batch::read(
             BufReader::with_capacity(1 << 20, text.as_bytes()),
             from,
-            &Preparer::new(start, 0),
+            &Preparer::new(start, 0, 1),
             &sender,
         )
     });
