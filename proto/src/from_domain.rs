@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 
 use crate::v1;
 
-pub(crate) fn severity(severity: Severity) -> v1::Severity {
+fn severity(severity: Severity) -> v1::Severity {
     match severity {
         Severity::Debug => v1::Severity::Debug,
         Severity::Info => v1::Severity::Info,
@@ -18,7 +18,7 @@ pub(crate) fn severity(severity: Severity) -> v1::Severity {
     }
 }
 
-pub(crate) fn priority(priority: Priority) -> v1::Priority {
+fn priority(priority: Priority) -> v1::Priority {
     match priority {
         Priority::Standard => v1::Priority::Standard,
         Priority::Urgent => v1::Priority::Urgent,

@@ -1,7 +1,6 @@
 //! Records of the accepted and the enriched topics, and events as the query service returns them.
 
 use bytes::Bytes;
-use domain::draft::Draft;
 use domain::event::Event;
 use domain::record::{Accepted, Enriched};
 use domain::retention::Class;
@@ -104,71 +103,4 @@ fn class(number: i32) -> Result<Class, BadRecord> {
     class.ok_or(BadRecord::Missing {
         what: "retention_class",
     })
-}
-
-/// An event that was read from JSON as a message of the published schema, for producers that send files of
-/// JSON over gRPC. What the draft lacks stays absent; nothing is checked.
-pub fn draft_message(draft: Draft) -> v1::Event {
-    use domain::event::Kind;
-    let client =
-        |ip: Option<String>, agent: Option<String>| (ip.unwrap_or_default(), agent.unwrap_or_default());
-    let (client_ip, user_agent) = client(draft.client_ip, draft.user_agent);
-    let body = draft.kind.map(|kind| match kind {
-        Kind::ApiRequest => v1::event::Body::ApiRequest(v1::ApiRequest {
-            method: draft.method.unwrap_or_default(),
-            path: draft.path.unwrap_or_default(),
-            status_code: draft
-                .status_code
-                .and_then(|code| u32::try_from(code).ok())
-                .unwrap_or_default(),
-            duration_ms: draft.duration_ms,
-            route: draft.route.unwrap_or_default(),
-            request_bytes: draft.request_bytes,
-            response_bytes: draft.response_bytes,
-            client_ip,
-            user_agent,
-            query: draft.query.unwrap_or_default(),
-        }),
-        Kind::Error => v1::event::Body::Error(v1::ErrorReport {
-            error_type: draft.error_type.unwrap_or_default(),
-            message: draft.message.unwrap_or_default(),
-            stack_trace: draft.stack_trace.unwrap_or_default(),
-            handled: draft.handled,
-            fingerprint: draft.fingerprint.unwrap_or_default(),
-            client_ip,
-            user_agent,
-        }),
-        Kind::UserAction => v1::event::Body::UserAction(v1::UserAction {
-            action: draft.action.unwrap_or_default(),
-            target: draft.target.unwrap_or_default(),
-            url: draft.url.unwrap_or_default(),
-            client_ip,
-            user_agent,
-        }),
-        Kind::Generic => v1::event::Body::Generic(v1::Generic {
-            name: draft.name.unwrap_or_default(),
-        }),
-    });
-    let priority = draft
-        .priority
-        .map_or(v1::Priority::Unspecified, from_domain::priority);
-    v1::Event {
-        id: draft.id.unwrap_or_default(),
-        timestamp: draft.timestamp.map(from_domain::time),
-        service: draft.service.unwrap_or_default(),
-        environment: draft.environment.unwrap_or_default(),
-        release: draft.release.unwrap_or_default(),
-        user_id: draft.user_id.unwrap_or_default(),
-        session_id: draft.session_id.unwrap_or_default(),
-        trace_id: draft.trace_id.unwrap_or_default(),
-        span_id: draft.span_id.unwrap_or_default(),
-        severity: draft
-            .severity
-            .map_or(v1::Severity::Unspecified, from_domain::severity)
-            .into(),
-        external_id: draft.external_id.unwrap_or_default(),
-        priority: priority.into(),
-        attributes: draft.attributes.map(Bytes::from).unwrap_or_default(),
-        body,
-    }
 }

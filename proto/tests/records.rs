@@ -84,15 +84,6 @@ fn records_of_every_kind_read_back() {
 }
 
 #[test]
-fn json_and_protobuf_of_an_event_mean_the_same() {
-    for json in EVENTS {
-        let draft = domain::json::read(json.as_bytes(), &Limits::default());
-        let bytes = record::draft_message(draft).encode_to_vec();
-        assert_eq!(valid(read::read(bytes.into(), &Limits::default())), event(json));
-    }
-}
-
-#[test]
 fn an_event_that_is_sent_again_as_it_came_back_is_the_same() {
     for json in EVENTS {
         let event = event(json);

@@ -1,7 +1,10 @@
 //! Events to send: all four kinds, distinct by a number.
 
 use domain::id::EventId;
+use domain::limits::Limits;
+use domain::tenant::TenantId;
 use domain::time::Millis;
+use domain::validate::{FuturePolicy, Receipt, validate};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -40,9 +43,27 @@ pub fn id(event: &Value) -> String {
     event["id"].as_str().unwrap().to_owned()
 }
 
-/// The same event as bytes of `sluice.v1.Event`.
+/// The same event as bytes of `sluice.v1.Event`, without an id where it has none.
 pub fn protobuf(event: &Value) -> prost::bytes::Bytes {
     let json = serde_json::to_vec(event).unwrap();
-    let draft = domain::json::read(&json, &domain::limits::Limits::default());
-    proto::record::draft_message(draft).encode_to_vec().into()
+    let limits = Limits {
+        max_age_ms: i64::MAX,
+        ..Limits::default()
+    };
+    let tenant = TenantId::parse("demo").unwrap();
+    let receipt = Receipt {
+        tenant: &tenant,
+        received_at: Millis::MAX,
+        sent_at: None,
+        idempotency_key: None,
+        future: FuturePolicy::Clamp,
+        limits: &limits,
+    };
+    let valid = validate(domain::json::read(&json, &limits), 0, &receipt, [0; 10]).unwrap();
+    let mut message = proto::record::event_message(valid.event);
+    if valid.made_id {
+        message.id.clear();
+        message.timestamp = None;
+    }
+    message.encode_to_vec().into()
 }

@@ -62,26 +62,29 @@ async fn write_for_ever(dir: &Path) {
     let store = open(dir);
     let report = |what: &str, origin: u64| {
         let mut out = io::stdout().lock();
-        writeln!(out, "answered {what} {origin}").unwrap();
-        out.flush().unwrap();
+        writeln!(out, "answered {what} {origin}").expect("a reader");
+        out.flush().expect("a reader");
     };
-    let stored = store.position(SERVICE, SOURCE).await.unwrap();
+    let stored = store.position(SERVICE, SOURCE).await.expect("progress is read");
     for origin in stored.map_or(0, |position| position.origin + 1).. {
         let rows = batch(origin);
-        store.put(&rows, NOW).await.unwrap();
+        store.put(&rows, NOW).await.expect("rows are put");
         let position = Position {
             next_offset: origin + 1,
             origin,
             appended_at_ms: 0,
             checksum: origin,
         };
-        store.advance(SERVICE, SOURCE, position).await.unwrap();
+        store
+            .advance(SERVICE, SOURCE, position)
+            .await
+            .expect("progress is stored");
         report("advanced", origin);
         if is_deleted(origin) {
             store
                 .delete(&tenant("demo"), rows[0].event.id, KEEP_UNTIL)
                 .await
-                .unwrap();
+                .expect("the event is deleted");
             report("deleted", origin);
         }
     }

@@ -233,9 +233,9 @@ impl<'a> Load<'a> {
         while let Some(done) = tasks.join_next().await {
             let (acknowledged, searchable) = done.unwrap();
             paced.acknowledged.add(acknowledged);
-            searchable
-                .into_iter()
-                .for_each(|sample| paced.searchable.add(sample));
+            if let Some(searchable) = searchable {
+                paced.searchable.add(searchable);
+            }
         }
         paced
     }

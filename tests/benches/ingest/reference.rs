@@ -19,7 +19,7 @@ pub(crate) async fn bare_log(events: &[Bytes], count: usize) -> f64 {
     let topic = TopicConfig {
         name: "bare".into(),
         partitions: PARTITIONS,
-        retention: Retention::Age(Duration::from_secs(3600)),
+        retention: Retention::Age(Duration::from_hours(1)),
     };
     let config = Config::new(vec![topic], Arc::new(|| 0));
     let log: Arc<dyn Log> = Arc::new(Embedded::open(dir.path(), config).unwrap());

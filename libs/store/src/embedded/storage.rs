@@ -4,7 +4,7 @@
 //!
 //! | keyspace | key | value |
 //! |---|---|---|
-//! | `events` | tenant, 0x00, 16 bytes of the id | a [cell](super::cell): row or tombstone |
+//! | `events` | tenant, 0x00, 16 bytes of the id | a [cell]: row or tombstone |
 //! | `events` | 0x00, [source and service](super::progress) | a position |
 //! | `deletions` | as of a row | a cell without a value: the marker |
 //! | `meta` | `schema` | version, u32 little-endian |
