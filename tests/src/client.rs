@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use prost::bytes::Bytes;
 use proto::v1;
 use proto::v1::ingestion_client::IngestionClient;
 use proto::v1::query_client::QueryClient;
@@ -181,7 +182,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
 }
 
 /// A gRPC request of a batch.
-pub fn batch(events: impl IntoIterator<Item = prost::bytes::Bytes>) -> v1::IngestBatchRequest {
+pub fn batch(events: impl IntoIterator<Item = Bytes>) -> v1::IngestBatchRequest {
     v1::IngestBatchRequest {
         events: events.into_iter().collect(),
         ..v1::IngestBatchRequest::default()

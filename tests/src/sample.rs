@@ -6,6 +6,7 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::validate::{FuturePolicy, Receipt, validate};
 use prost::Message;
+use prost::bytes::Bytes;
 use serde_json::{Value, json};
 
 /// Event `number` as a producer would send it, of the kind `number % 4`, with an id of the time `at`.
@@ -44,7 +45,7 @@ pub fn id(event: &Value) -> String {
 }
 
 /// The same event as bytes of `sluice.v1.Event`, without an id where it has none.
-pub fn protobuf(event: &Value) -> prost::bytes::Bytes {
+pub fn protobuf(event: &Value) -> Bytes {
     let json = serde_json::to_vec(event).unwrap();
     let limits = Limits {
         max_age_ms: i64::MAX,
