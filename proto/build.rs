@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = tonic_prost_build::Config::new();
     config.bytes(["."]);
     tonic_prost_build::configure()
-        .build_transport(true)
+        .codec_path("crate::codec::Bounded")
         .compile_fds_with_config(with_events_as_bytes(published), config)?;
     Ok(())
 }

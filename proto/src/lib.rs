@@ -1,6 +1,7 @@
 //! The published contract in Rust: generated code of `sluice/v1/*.proto`, and its conversion from and to the
 //! domain.
 //!
+//! - [`codec`]: protobuf over gRPC, with a bound on the fields of a message.
 //! - [`v1`]: the generated messages, clients and servers.
 //! - [`read`]: an event as a producer sent it -> [`Draft`](domain::draft::Draft).
 //! - [`record`]: records of the topics, both ways.
@@ -8,6 +9,7 @@
 //!
 //! Requests have their events as bytes, not as messages: see `build.rs`.
 
+pub mod codec;
 mod from_domain;
 mod into_domain;
 pub mod read;
