@@ -245,6 +245,13 @@ async fn an_oversized_grpc_message_is_refused() {
         ),
         "{status:?}"
     );
+    // Two bytes on the wire, sixteen times that once it is decoded.
+    let before = system.resident_bytes();
+    let hollow = batch(std::iter::repeat_n(Bytes::new(), 4_000_000));
+    let status = client.ingestion().ingest_batch(hollow).await.unwrap_err();
+    assert!(status.message().contains("16384"), "{status:?}");
+    let grown = system.resident_bytes().saturating_sub(before) / MIB as u64;
+    assert!(grown < 64, "{grown} MiB more are resident");
     let many = batch(std::iter::repeat_n(protobuf(&event(1, now())), 1001));
     let status = client.ingestion().ingest_batch(many).await.unwrap_err();
     assert!(
