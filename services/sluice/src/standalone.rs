@@ -8,10 +8,12 @@
 //! - [`secret_file`]: files that only their owner reads;
 //! - [`first_start`]: pepper, tenant `demo` and keys, made once and mended;
 //! - [`assembly`]: what is opened, in which order, and who gets it;
-//! - [`welcome`]: what a newcomer is told.
+//! - [`welcome`]: what a newcomer is told;
+//! - [`writable`]: whether log and store still take writes, for readiness.
 
 pub(crate) mod assembly;
 pub(crate) mod config;
 mod first_start;
 mod secret_file;
 mod welcome;
+mod writable;

@@ -33,6 +33,7 @@ use super::config::Config;
 use super::first_start::{self, Keys};
 use super::secret_file;
 use super::welcome::{self, Addresses};
+use super::writable::Watch;
 use crate::output;
 
 /// How often old records are looked for, and how long after a start first: what was not stored yet has that long.
@@ -79,6 +80,10 @@ impl Assembly {
         let (log, store) = self.open().await?;
         // Not before the directory is known to be ours.
         forget_addresses(&self.dir)?;
+        let readiness = Readiness::new(tasks.shutdown());
+        let watch = Watch::new(log.clone(), store.clone(), &readiness);
+        let drain = tasks.shutdown().drain.clone();
+        tasks.spawn("writable", watch.run(drain));
         let shared = self.share(log, store, &tasks).await?;
         let now = Millis::from_ms(shared.clock.now_ms());
         let Shared {
@@ -97,7 +102,6 @@ impl Assembly {
         .ensure()
         .await?;
 
-        let readiness = Readiness::new(tasks.shutdown());
         let text = welcome::text(&self.program, &self.dir, addresses, &made);
         let dir = self.dir.clone();
         self.spawn(&tasks, &readiness, listeners, shared)?;
