@@ -25,7 +25,9 @@ pub enum Error {
         at: usize,
     },
     /// The object around the events has another key.
-    #[error("{key:?} is not a field of a batch, events and sent_at are")]
+    #[error(
+        "{key:?} is not a field of a batch, events and sent_at are; one event a line is NDJSON, another content type"
+    )]
     UnknownField {
         /// The first such key.
         key: String,

@@ -74,6 +74,29 @@ impl fmt::Display for Millis {
     }
 }
 
+/// A length of time, for messages: `7 days`, `5 min`, `1500 ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length {
+    /// In milliseconds, not negative.
+    pub ms: i64,
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(i64, &str); 4] = [
+            (86_400_000, "days"),
+            (3_600_000, "h"),
+            (60_000, "min"),
+            (1000, "s"),
+        ];
+        let whole = UNITS
+            .iter()
+            .find(|(unit_ms, _)| self.ms >= *unit_ms && self.ms % unit_ms == 0);
+        let (unit_ms, unit) = whole.copied().unwrap_or((1, "ms"));
+        write!(f, "{} {unit}", self.ms / unit_ms)
+    }
+}
+
 /// The text is not a time in RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a time in RFC 3339, such as 2026-01-31T08:30:00.250Z")]
@@ -113,6 +136,15 @@ mod tests {
             assert_eq!(time.to_string().parse(), Ok(time));
         }
         assert_eq!(Millis::from_ms(1_500).to_string(), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn a_length_is_said_in_the_greatest_unit_that_is_exact() {
+        let said = |ms| Length { ms }.to_string();
+        assert_eq!(
+            [0, 1500, 60_000, 300_000, 604_800_000].map(said),
+            ["0 ms", "1500 ms", "1 min", "5 min", "7 days"]
+        );
     }
 
     #[test]

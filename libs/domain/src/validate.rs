@@ -9,7 +9,7 @@ use crate::fault::{Code, Fault, Faults};
 use crate::id::EventId;
 use crate::limits::Limits;
 use crate::tenant::TenantId;
-use crate::time::Millis;
+use crate::time::{Length, Millis};
 
 /// How far the timestamp of an event may be from the time of its id.
 pub const ID_TIME_TOLERANCE_MS: i64 = 60_000;
@@ -325,9 +325,9 @@ impl Check<'_> {
         }
         if external_id.is_some() {
             let message = format!(
-                "time of the id is {}, more than {} ms ahead, and can't be moved to the time of receipt, for external_id is taken",
+                "time of the id is {}, more than {} ahead, and can't be moved to the time of receipt, for external_id is taken",
                 id.time(),
-                receipt.limits.max_future_ms
+                max_future(receipt)
             );
             self.fault(Code::InFuture, "id", message);
             return None;
@@ -389,16 +389,17 @@ impl Check<'_> {
         let max_age_ms = receipt.limits.max_age_ms;
         let too_old = receipt.received_at.since(time) > max_age_ms || time < Millis::EPOCH;
         if too_old {
-            let message = format!("time of the event is {time}, older than the {max_age_ms} ms allowed");
+            let max_age = Length { ms: max_age_ms };
+            let message = format!("time of the event is {time}, older than the {max_age} allowed");
             self.fault(Code::TooOld, field, message);
         }
         too_old
     }
 
     fn refuse_future<T>(&mut self, field: &'static str, time: Millis, receipt: &Receipt<'_>) -> Option<T> {
-        let max_ms = receipt.limits.max_future_ms;
+        let max_future = max_future(receipt);
         let message = format!(
-            "time of the event is {time}, more than the {max_ms} ms ahead of {} that are allowed; set the clock right",
+            "time of the event is {time}, more than the {max_future} ahead of {} that are allowed; set the clock right",
             receipt.received_at
         );
         self.fault(Code::InFuture, field, message);
@@ -418,6 +419,12 @@ fn clock_offset_ms(receipt: &Receipt<'_>) -> i64 {
     }
 }
 
+fn max_future(receipt: &Receipt<'_>) -> Length {
+    Length {
+        ms: receipt.limits.max_future_ms,
+    }
+}
+
 fn is_in_future(time: Millis, receipt: &Receipt<'_>) -> bool {
     time.since(receipt.received_at) > receipt.limits.max_future_ms
 }
@@ -429,8 +436,9 @@ fn may_clamp(receipt: &Receipt<'_>) -> bool {
 
 fn clamped(field: &'static str, time: Millis, receipt: &Receipt<'_>) -> Fault {
     let message = format!(
-        "time of the event was {time}, more than {} ms ahead; it is now the time of receipt, {}",
-        receipt.limits.max_future_ms, receipt.received_at
+        "time of the event was {time}, more than {} ahead; it is now the time of receipt, {}",
+        max_future(receipt),
+        receipt.received_at
     );
     Fault::new(Code::TimeClamped, field, message)
 }

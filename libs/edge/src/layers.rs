@@ -17,6 +17,8 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use chassis::random::Random;
 use futures::FutureExt;
@@ -47,6 +49,19 @@ pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
                 "the path does not take this method; the header Allow lists those that it takes",
             )
         })
+}
+
+/// Makes the routes of a router known to the layers around a router that it is a fallback of. Call it when all
+/// routes are there.
+pub fn with_known_routes<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.route_layer(from_fn(async |request: Request<Body>, next: Next| {
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let mut response = next.run(request).await;
+        if let Some(matched) = matched {
+            response.extensions_mut().insert(matched);
+        }
+        response
+    }))
 }
 
 /// The layers around a router; see [`layers`].
@@ -113,7 +128,7 @@ async fn answer<S>(
     mut inner: S,
     mut request: Request<Body>,
     id: RequestId,
-    observation: Observation,
+    mut observation: Observation,
 ) -> Response
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
@@ -135,6 +150,7 @@ where
     };
     let mut response = id.clone().scope(answered).instrument(span).await;
     response.headers_mut().insert(request_id::HEADER, header);
+    observation.learn_route(&response);
     tail::observed(response, protocol, id, observation)
 }
 

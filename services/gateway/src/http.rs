@@ -81,7 +81,7 @@ async fn elsewhere(reads: Router, request: axum::http::Request<Body>) -> Result<
     if !request.uri().path().starts_with("/api/v1/") {
         return Err(ApiError::new(
             ErrorCode::NotFound,
-            "there is no such path; the API is under /api/v1",
+            "there is no such path; the API is under /api/v1 and described at /api/v1/docs",
         ));
     }
     let response = reads

@@ -38,15 +38,25 @@ pub(crate) fn of_batch(answer: &Answer) -> Option<ApiError> {
 
 /// The error of a request of one event, with the faults of that event.
 pub(crate) fn of_one(answer: &Answer) -> Option<ApiError> {
-    let error = of_outcome(answer.outcome(), "event is not valid")?;
     let faults = answer.verdicts.iter().find_map(|verdict| match verdict {
-        Verdict::Invalid { faults } => Some(faults),
+        Verdict::Invalid { faults } => Some(faults.as_slice()),
         _ => None,
     });
-    Some(with_verdicts(
-        error.with_errors(faults.into_iter().flatten().cloned()),
-        answer,
-    ))
+    let faults = faults.unwrap_or_default();
+    let error = of_outcome(answer.outcome(), &invalid(faults))?;
+    Some(with_verdicts(error.with_errors(faults.iter().cloned()), answer))
+}
+
+fn invalid(faults: &[Fault]) -> String {
+    match faults {
+        [] => "event is not valid".to_owned(),
+        [only] => format!("event is not valid: {}", only.message),
+        [first, others @ ..] => format!(
+            "event is not valid: {}; errors has {} more",
+            first.message,
+            others.len()
+        ),
+    }
 }
 
 fn of_outcome(outcome: Outcome, invalid: &str) -> Option<ApiError> {

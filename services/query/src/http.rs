@@ -31,7 +31,7 @@ pub(crate) fn router(service: &Service) -> Router {
         .route(EVENT, get(one).delete(delete))
         .route_layer(service.access().layer())
         .with_state(service.clone());
-    edge::layers::with_fallbacks(routes)
+    edge::layers::with_fallbacks(edge::layers::with_known_routes(routes))
 }
 
 #[derive(Serialize)]

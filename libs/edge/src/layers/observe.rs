@@ -52,6 +52,15 @@ impl Observation {
         }
     }
 
+    /// Takes the route from the answer, where only a router within the router knew it.
+    pub(super) fn learn_route<B>(&mut self, response: &http::Response<B>) {
+        let matched = response.extensions().get::<MatchedPath>();
+        if let Some(matched) = matched.filter(|_| self.route == UNMATCHED) {
+            matched.as_str().clone_into(&mut self.route);
+            self.span.record("route", matched.as_str());
+        }
+    }
+
     pub(super) fn span(&self) -> Span {
         self.span.clone()
     }

@@ -18,7 +18,7 @@ pub(crate) struct EventHeaders {
     idempotency_key: Option<String>,
     /// The producer's clock as it sent the request, where the body does not say it. Corrects the timestamps of a
     /// clock that is off.
-    #[param(rename = "Sluice-Sent-At", format = DateTime, example = "2026-01-31T08:30:00.250Z")]
+    #[param(rename = "Sluice-Sent-At", format = DateTime)]
     sent_at: Option<String>,
 }
 
@@ -65,7 +65,6 @@ pub(crate) enum Priority {
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "kind": "api_request",
-    "timestamp": "2026-01-31T08:30:00.250Z",
     "service": "checkout",
     "environment": "production",
     "user_id": "u-77",
@@ -257,7 +256,7 @@ pub(crate) struct Fault {
 #[derive(ToSchema)]
 #[schema(example = json!({
     "type": "urn:sluice:error:invalid_events", "title": "No event is valid", "status": 400,
-    "detail": "event is not valid", "code": "invalid_events", "request_id": "b1946ac92492d2347c6235b4d2611184",
+    "detail": "event is not valid: name is required", "code": "invalid_events", "request_id": "b1946ac92492d2347c6235b4d2611184",
     "errors": [{"code": "missing", "field": "name", "message": "name is required"}]
 }))]
 pub(crate) struct Problem {

@@ -80,6 +80,9 @@ impl Assembly {
         let (log, store) = self.open().await?;
         // Not before the directory is known to be ours.
         forget_addresses(&self.dir)?;
+        edge::metric_definitions::describe();
+        eventlog::metric_definitions::describe();
+        store::metric_definitions::describe();
         let readiness = Readiness::new(tasks.shutdown());
         let watch = Watch::new(log.clone(), store.clone(), &readiness);
         let drain = tasks.shutdown().drain.clone();

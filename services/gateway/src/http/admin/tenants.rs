@@ -33,7 +33,7 @@ pub(crate) struct Tenants {
 
 /// A tenant to make.
 #[derive(ToSchema)]
-#[schema(example = json!({"id": "demo", "name": "Demo"}))]
+#[schema(example = json!({"id": "acme", "name": "Acme"}))]
 #[expect(
     dead_code,
     reason = "the shape for the published document; the body is read field by field"
