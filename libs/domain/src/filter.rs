@@ -192,10 +192,17 @@ impl Filter {
             let value_at = begin + name_bytes + 1;
             let (value, bytes) =
                 value(after).ok_or_else(|| at(value_at, "a closing quote is missing".into()))?;
+            if !after.starts_with('"') && value.contains('*') {
+                let message = "a value is compared as a whole; put it in quotes to look for the character *";
+                return Err(at(value_at, message.into()));
+            }
             filter
                 .add(name, value)
                 .map_err(|error| at(begin, error.message))?;
             begin = value_at + bytes;
+            if q[begin..].starts_with(|c: char| !c.is_whitespace()) {
+                return Err(at(begin, "a space is missing after the closing quote".into()));
+            }
         }
     }
 
@@ -333,6 +340,8 @@ mod tests {
             ("é:1 free", 1, "not a field"),
             ("service:é free", 11, "field:value is wanted"),
             ("service:\"x", 9, "closing quote"),
+            ("service:\"x\"kind:error", 12, "a space is missing"),
+            ("service:che*", 9, "in quotes"),
         ] {
             let error = Filter::parse(q).unwrap_err();
             assert_eq!(error.column, Some(column), "{q}: {error}");

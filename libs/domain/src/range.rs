@@ -17,7 +17,7 @@ pub struct TimeRange {
 /// Why a range is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRange {
-    /// A text is neither a time nor relative to now.
+    /// A text is neither a time nor relative to now, or before 1970, or after 9998.
     #[error(
         "{field} is {text:?}; RFC 3339 such as 2026-01-31T08:30:00Z, now, or now-15m (units s, m, h, d, w) is wanted"
     )]
@@ -66,7 +66,8 @@ fn point(field: &'static str, text: &str, now: Millis) -> Result<Millis, Invalid
         None if text.starts_with('-') => span_ms(text).map(|ms| now.plus_ms(ms)),
         None => text.parse().ok(),
     };
-    parsed.ok_or_else(|| InvalidRange::Time {
+    let has_text = |time: &Millis| (Millis::EPOCH..=Millis::MAX).contains(time);
+    parsed.filter(has_text).ok_or_else(|| InvalidRange::Time {
         field,
         text: text.chars().take(64).collect(),
     })
@@ -132,6 +133,8 @@ mod tests {
             "-1y",
             "now--1h",
             "now-99999999999w",
+            "now-4294967295w",
+            "now+4294967295w",
             "soon",
             "now-1é",
         ] {

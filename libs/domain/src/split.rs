@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+/// What some editors put before a text in UTF-8; it says nothing.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A batch in JSON, cut into its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch<'a> {
@@ -50,7 +53,12 @@ pub enum Error {
 
 /// Cuts a JSON array of events, or an object with `events` and, optionally, `sent_at`.
 pub fn json(body: &[u8], max_events: usize) -> Result<Batch<'_>, Error> {
-    let mut scan = Scan { body, at: 0 };
+    let at = if body.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    };
+    let mut scan = Scan { body, at };
     let batch = match scan.peek() {
         Some(b'[') => Batch {
             events: scan.array(max_events)?,
@@ -67,6 +75,7 @@ pub fn json(body: &[u8], max_events: usize) -> Result<Batch<'_>, Error> {
 
 /// Cuts newline-delimited JSON: one event a line, blank lines are passed over.
 pub fn ndjson(body: &[u8], max_events: usize) -> Result<Batch<'_>, Error> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let mut events = Vec::new();
     for line in body
         .split(|byte| *byte == b'\n')
@@ -310,6 +319,12 @@ mod tests {
         );
         assert_eq!(events(b"[1,1,1,1,1,1,1,1,1,1,1"), Err(Error::TooMany { max: 10 }));
         assert_eq!(ndjson(b"1\n2\n3", 2), Err(Error::TooMany { max: 2 }));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(events("\u{feff}[1]".as_bytes()), Ok(vec![b"1".as_slice()]));
+        assert_eq!(ndjson("\u{feff}1".as_bytes(), 1).unwrap().events, [b"1"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Points in time, to the millisecond.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -106,9 +107,43 @@ impl FromStr for Millis {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        let timestamp: jiff::Timestamp = text.parse().map_err(|_| InvalidTime)?;
+        let timestamp: jiff::Timestamp = whole_text(text)
+            .ok_or(InvalidTime)?
+            .parse()
+            .map_err(|_| InvalidTime)?;
         Ok(Self(timestamp.as_millisecond()))
     }
+}
+
+/// The text when it has the form of RFC 3339, without what its fraction has beyond nine digits: other standards
+/// allow more forms, and the parser knows them too.
+fn whole_text(text: &str) -> Option<Cow<'_, str>> {
+    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
+    let (head, rest) = text.split_at_checked(SHAPE.len())?;
+    let fits = |(found, shape): (u8, &u8)| match shape {
+        b'0' => found.is_ascii_digit(),
+        b'T' => matches!(found, b'T' | b't' | b' '),
+        other => found == *other,
+    };
+    if !head.bytes().zip(SHAPE).all(fits) {
+        return None;
+    }
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        None => ("0", rest),
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+    };
+    let has_zone = match zone.as_bytes() {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    if !has_zone || fraction.is_empty() {
+        return None;
+    }
+    if fraction.len() <= 9 {
+        return Some(Cow::Borrowed(text));
+    }
+    Some(Cow::Owned(format!("{head}.{}{zone}", &fraction[..9])))
 }
 
 impl TryFrom<String> for Millis {
@@ -153,8 +188,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_may_be_of_any_length() {
+        let nanos = "1970-01-01T00:00:00.123456789Z".parse();
+        assert_eq!(nanos, Ok(Millis::from_ms(123)));
+        assert_eq!("1970-01-01T00:00:00.1234567890123Z".parse(), nanos);
+    }
+
+    #[test]
     fn other_text_is_refused() {
         for text in [
+            "2026-11-24T07Z",
+            "20261124T074955Z",
+            "2026-11-24T07:49:55,5Z",
+            "2026-11-24T07:49:55.Z",
+            "2026-11-24T07:49:55",
+            "2026-11-24T07:49:55+00",
+            "2026-11-24T07:49:55Z[UTC]",
+            "+002026-11-24T07:49:55Z",
+            "2026-11-24T07:49:5éZ",
             "",
             "yesterday",
             "1700000000000",

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tower::{Layer, Service};
 
 use crate::error::{ApiError, ErrorCode};
+use crate::layers::Whose;
 use crate::protocol::Protocol;
 
 /// The header for clients that can't set `Authorization`.
@@ -180,6 +181,9 @@ where
                 let span = tracing::Span::current();
                 span.record("key", caller.key().id.as_str());
                 span.record("tenant", caller.tenant().map_or("", TenantId::as_str));
+                if let (Some(tenant), Some(whose)) = (caller.tenant(), request.extensions().get::<Whose>()) {
+                    whose.tell(tenant);
+                }
                 request.extensions_mut().insert(caller);
                 Either::Right(self.inner.call(request))
             }

@@ -3,6 +3,7 @@
 //!
 //! It goes around everything else, [`Access`](crate::Access) too, so that refusals are seen as well.
 
+mod answers;
 mod linger;
 mod observe;
 mod panics;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
@@ -26,6 +27,8 @@ use http::Request;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use self::answers::Answers;
+pub(crate) use self::answers::Whose;
 use self::observe::Observation;
 use crate::error::{ApiError, ErrorCode};
 use crate::protocol::Protocol;
@@ -36,6 +39,7 @@ pub fn layers(random: Arc<dyn Random>) -> Layers {
     Layers {
         random,
         methods: Arc::default(),
+        answers: Answers::default(),
     }
 }
 
@@ -69,6 +73,7 @@ pub fn with_known_routes<S: Clone + Send + Sync + 'static>(router: Router<S>) ->
 pub struct Layers {
     random: Arc<dyn Random>,
     methods: Arc<HashSet<String>>,
+    answers: Answers,
 }
 
 impl Layers {
@@ -78,6 +83,15 @@ impl Layers {
     pub fn with_grpc_methods(self, methods: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             methods: Arc::new(methods.into_iter().map(Into::into).collect()),
+            ..self
+        }
+    }
+
+    /// Bounds the bytes of all answers that wait for their readers; a tenant has a quarter of it at the most.
+    #[must_use]
+    pub fn with_unread_answers(self, max_bytes: usize) -> Self {
+        Self {
+            answers: Answers::new(max_bytes),
             ..self
         }
     }
@@ -120,7 +134,8 @@ where
         let inner = std::mem::replace(&mut self.inner, clone);
         let id = RequestId::of(request.headers(), &*self.layers.random);
         let observation = Observation::begin(&request, &id, &self.layers.methods);
-        Box::pin(answer(inner, request, id, observation).map(Ok))
+        let answers = self.layers.answers.clone();
+        Box::pin(answer(inner, request, id, observation, answers).map(Ok))
     }
 }
 
@@ -129,6 +144,7 @@ async fn answer<S>(
     mut request: Request<Body>,
     id: RequestId,
     mut observation: Observation,
+    answers: Answers,
 ) -> Response
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
@@ -137,7 +153,9 @@ where
     let header = id.to_header();
     // Whoever passes the request on passes its id on.
     request.headers_mut().insert(request_id::HEADER, header.clone());
+    let whose = Whose::default();
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(whose.clone());
     let request = linger::lingering(request);
     let span = observation.span();
     let handled = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind();
@@ -149,9 +167,29 @@ where
         }
     };
     let mut response = id.clone().scope(answered).instrument(span).await;
-    response.headers_mut().insert(request_id::HEADER, header);
     observation.learn_route(&response);
-    tail::observed(response, protocol, id, observation)
+    let expected = response
+        .body()
+        .size_hint()
+        .exact()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    let held = match expected.filter(|bytes| *bytes > answers::PIECE_BYTES) {
+        Some(bytes) => answers.hold(&whose, bytes).map(Some),
+        None => Ok(None),
+    };
+    let held = held.unwrap_or_else(|error| {
+        response = id.sync_scope(|| protocol.refuse(error));
+        None
+    });
+    response.headers_mut().insert(request_id::HEADER, header);
+    let is_whole = held.is_some();
+    let room = tail::Room {
+        answers,
+        whose,
+        held,
+        is_whole,
+    };
+    tail::observed(response, protocol, id, observation, room)
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ chassis::section! {
         header_timeout: Span = Span::from_secs(10),
         /// A peer that takes nothing of what is ready for it for so long is dropped.
         write_stall: Span = Span::from_secs(30),
+        /// Bytes of answers that wait for their readers. A tenant has a quarter of it at the most.
+        unread: ByteSize = ByteSize::mib(96),
         /// How long connections may take to end once the process drains.
         drain: Span = Span::from_secs(20),
     }

@@ -136,7 +136,9 @@ impl Assembled {
             ..
         } = deps;
         let probe = Probe::new(Arc::clone(&log), readiness.register("log"));
-        let layers = edge::layers(Arc::clone(&random)).with_grpc_methods(grpc::METHODS);
+        let layers = edge::layers(Arc::clone(&random))
+            .with_grpc_methods(grpc::METHODS)
+            .with_unread_answers(config.server.unread.as_usize());
         let ingest = Arc::new(Ingest::new(config, log, sealer, Arc::clone(&clock), random)?);
         let router = http::router(http::Parts {
             events: Events {

@@ -63,7 +63,7 @@ fn of_outcome(outcome: Outcome, invalid: &str) -> Option<ApiError> {
     match outcome {
         Outcome::Accepted => None,
         Outcome::Unavailable { retry_after_ms } => {
-            let detail = "the log did not take the events in time; send them again";
+            let detail = "the log did not take the events; send them again later";
             Some(ApiError::new(ErrorCode::Unavailable, detail).with_retry_after(retry_after_ms))
         }
         Outcome::Limited { retry_after_ms } => {

@@ -28,7 +28,7 @@ chassis::section! {
         /// Searches of one tenant at once.
         per_tenant: u32 = 4,
         /// Searches of all tenants at once. Each holds a page and some events in memory.
-        at_once: u32 = 16,
+        at_once: u32 = 8,
     }
 }
 

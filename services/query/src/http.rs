@@ -2,6 +2,7 @@
 
 mod params;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -66,10 +67,11 @@ async fn search(
 async fn one(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Json<Box<RawValue>>, ApiError> {
     let tenant = tenant_of(&caller, Scope::Read)?;
+    let Path(id) = id?;
     let after = params::get(pairs(&uri)?)?;
     let event = service.get(&tenant, &id, after.as_deref()).await?;
     Ok(Json(render(&event)?.0))
@@ -78,10 +80,11 @@ async fn one(
 async fn delete(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let tenant = tenant_of(&caller, Scope::Manage)?;
+    let Path(id) = id?;
     params::delete(&pairs(&uri)?)?;
     service.delete(&tenant, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

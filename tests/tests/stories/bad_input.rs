@@ -298,6 +298,45 @@ async fn a_stream_whose_answers_are_never_read_does_not_fill_memory() {
 }
 
 #[tokio::test]
+async fn pages_that_are_never_read_do_not_fill_memory() {
+    let system = System::start().await;
+    let client = system.client().await;
+    let stack_trace = "x".repeat(60_000);
+    for first in [0, 100] {
+        let large = (first..first + 100).map(|number| {
+            let mut event = event(4 * number + 1, now());
+            event["stack_trace"] = json!(stack_trace);
+            event
+        });
+        assert_eq!(
+            client
+                .post_json(BATCH, &json!(large.collect::<Vec<_>>()))
+                .await
+                .status,
+            202
+        );
+    }
+    client.search_until("limit=1000", 200).await;
+    let before = system.resident_bytes();
+    let key = system.key("demo.key");
+    let mut unread = Vec::new();
+    for _ in 0..60 {
+        let mut connection = TcpStream::connect(system.addresses().http).await.unwrap();
+        let head =
+            format!("GET {EVENTS}?limit=1000 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        // The first bytes of the answer: it is ready, and the rest stays unread.
+        let mut answer = [0; 12];
+        connection.read_exact(&mut answer).await.unwrap();
+        unread.push(connection);
+    }
+    let grown = system.resident_bytes().saturating_sub(before) / MIB as u64;
+    assert!(grown < 256, "{grown} MiB more are resident");
+    drop(unread);
+    assert_still_works(&system).await;
+}
+
+#[tokio::test]
 async fn requests_that_stall_are_ended_and_others_go_on() {
     let system = System::start_with([("SLUICE__GATEWAY__REQUEST__STALL", "300ms")]).await;
     let key = system.key("demo.key");

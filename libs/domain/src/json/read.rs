@@ -11,15 +11,17 @@ use crate::draft::Draft;
 use crate::event::{Kind, Priority, Severity};
 use crate::fault::{Code, Fault};
 use crate::limits::Limits;
+use crate::split::BYTE_ORDER_MARK;
 use crate::time::Millis;
 
-/// Reads one event. `null` is the same as an absent field.
+/// Reads one event. `null` and an empty text are the same as an absent field.
 ///
 /// Bytes that are no JSON object give a draft whose only content is that fault.
 pub fn read(bytes: &[u8], limits: &Limits) -> Draft {
     if bytes.len() > limits.event_bytes {
         return Draft::unreadable(Fault::event_too_large(bytes.len(), limits.event_bytes));
     }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = deserializer
         .deserialize_map(EventVisitor)
@@ -60,7 +62,7 @@ impl<'de> Visitor<'de> for EventVisitor {
             match set {
                 Set::Value(set) => {
                     let value: Value<'_> = map.next_value()?;
-                    if !matches!(value, Value::Null)
+                    if !value.is_absent()
                         && let Err(fault) = set(&mut draft, name, value)
                     {
                         draft.faults.push(fault);
@@ -288,6 +290,12 @@ mod tests {
             (Code::DuplicateField, "name"),
         ];
         assert_eq!(found, expected.map(|(code, field)| (code, field.to_owned())));
+    }
+
+    #[test]
+    fn an_empty_text_is_an_absent_field_and_a_byte_order_mark_is_nothing() {
+        let empty = draft("\u{feff}{\"kind\":\"\",\"severity\":\"\",\"timestamp\":\"\",\"service\":\"\"}");
+        assert_eq!(empty, Draft::default());
     }
 
     #[test]

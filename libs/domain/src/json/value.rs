@@ -18,6 +18,15 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether it says that there is no value.
+    pub(super) fn is_absent(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What it is, for messages.
     pub(super) fn describe(&self) -> &'static str {
         match self {

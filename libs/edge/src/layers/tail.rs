@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status};
 
+use super::answers::{Answers, Hold, PIECE_BYTES, Whose, next_piece};
 use super::observe::{Observation, Outcome};
 use super::panics;
 use crate::protocol::Protocol;
@@ -24,6 +25,7 @@ pub(super) fn observed(
     protocol: Protocol,
     id: RequestId,
     observation: Observation,
+    room: Room,
 ) -> Response {
     let known = match protocol {
         Protocol::Http => Some(http_outcome(&response)),
@@ -45,6 +47,8 @@ pub(super) fn observed(
             span,
             pending,
             ended: false,
+            room,
+            rest: Bytes::new(),
         })
     })
 }
@@ -99,6 +103,19 @@ struct Tail {
     /// Until it is known how the call went.
     pending: Option<Observation>,
     ended: bool,
+    room: Room,
+    /// Of the last frame, what is still to be handed over.
+    rest: Bytes,
+}
+
+/// Where the bytes of the answer count until they are handed over.
+pub(super) struct Room {
+    pub(super) answers: Answers,
+    pub(super) whose: Whose,
+    /// What is counted now.
+    pub(super) held: Option<Hold>,
+    /// Whether that is the whole answer, because its size was known before it was polled.
+    pub(super) is_whole: bool,
 }
 
 impl Tail {
@@ -113,6 +130,32 @@ impl Tail {
                 Protocol::Grpc => self.id.sync_scope(|| trailers(&error.into())),
             }))
         })
+    }
+
+    /// Cuts a large frame into pieces, and counts it where it was not counted before.
+    fn cut(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, axum::Error> {
+        let is_large = frame.data_ref().is_some_and(|data| data.len() > PIECE_BYTES);
+        let data = match frame.into_data() {
+            Ok(data) if is_large => data,
+            Ok(data) => return Ok(Frame::data(data)),
+            Err(trailers) => return Ok(trailers),
+        };
+        if !self.room.is_whole {
+            // What the frame before had is handed over.
+            self.room.held = None;
+            match self.room.answers.hold(&self.room.whose, data.len()) {
+                Ok(held) => self.room.held = Some(held),
+                Err(error) => {
+                    self.ended = true;
+                    return match self.protocol {
+                        Protocol::Http => Err(axum::Error::new(error)),
+                        Protocol::Grpc => self.id.sync_scope(|| trailers(&error.into())),
+                    };
+                }
+            }
+        }
+        self.rest = data;
+        Ok(Frame::data(next_piece(&mut self.rest)))
     }
 
     fn end(&mut self, outcome: &Outcome) {
@@ -140,10 +183,16 @@ impl HttpBody for Tail {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(next_piece(&mut self.rest)))));
+        }
         if self.ended {
             return Poll::Ready(None);
         }
-        let polled = self.poll_inner(cx);
+        let polled = match self.poll_inner(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.cut(frame))),
+            other => other,
+        };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(outcome) = frame.trailers_ref().and_then(grpc_outcome) {
@@ -158,11 +207,20 @@ impl HttpBody for Tail {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || self.body.is_end_stream()
+        self.rest.is_empty() && (self.ended || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        if rest > 0 {
+            let upper = hint.upper().map(|upper| upper + rest);
+            hint.set_lower(hint.lower() + rest);
+            if let Some(upper) = upper {
+                hint.set_upper(upper);
+            }
+        }
+        hint
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{Request, StatusCode};
@@ -183,10 +184,11 @@ pub(crate) async fn create(
 pub(crate) async fn revoke(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let reach = Reach::of(&caller)?;
     let absent = || ApiError::new(ErrorCode::NotFound, "there is no such key");
+    let Path(id) = id?;
     let id = KeyId::parse(&id).map_err(|_| absent())?;
     let state = admin.view.state();
     let record = state
