@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chassis::config::Span;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use domain::key::Scope;
+use domain::key::{KeyId, Scope};
 use domain::time::Millis;
 
 /// Sluice takes in events, keeps every one it acknowledged, and answers searches over them.
@@ -84,11 +84,11 @@ pub(crate) struct Settings {
 /// Where the system is, and who asks.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Connection {
-    /// Its HTTP interface
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8400", value_parser = base_url)]
+    /// Its HTTP interface, which every command but send uses
+    #[arg(long, env = "SLUICE_URL", value_name = "URL", default_value = "http://127.0.0.1:8400", value_parser = base_url)]
     pub(crate) url: String,
-    /// Its gRPC interface
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8401", value_parser = base_url)]
+    /// Its gRPC interface, which only send uses
+    #[arg(long, env = "SLUICE_GRPC", value_name = "URL", default_value = "http://127.0.0.1:8401", value_parser = base_url)]
     pub(crate) grpc: String,
     /// The key; give it as SLUICE_KEY where other users can see command lines
     #[arg(long, env = "SLUICE_KEY", hide_env_values = true)]
@@ -105,6 +105,17 @@ pub(crate) struct ClientKey(String);
 impl ClientKey {
     pub(crate) fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// The public part. Whether the rest is right is left to the system.
+    pub(crate) fn id(&self) -> Result<KeyId, Usage> {
+        let id = self
+            .0
+            .strip_prefix("slk_")
+            .and_then(|rest| rest.split('_').next());
+        id.and_then(|id| KeyId::parse(id).ok()).ok_or_else(|| {
+            Usage("not a Sluice key, which has the form slk_<12 characters>_<38 characters>".into())
+        })
     }
 }
 
@@ -147,14 +158,23 @@ pub(crate) enum Format {
 #[command(after_long_help = "\
 An event without an id gets one that is a function of its line, the line's number and its timestamp, so sending
 a file again stores nothing twice. Without a timestamp too, the time is that of the start of sending, and
-FILE.sluice-resume remembers it and what was acknowledged; delete that file to send the lines as new events.
-Standard input has no such file unless --resume names one.
+FILE.sluice-resume remembers it and what was acknowledged; delete that file to send all lines as new events.
+Standard input has no such file unless --resume names one. The file holds for one server and one key.
 
-Prints each verdict that is not `accepted` with its line, and the counts. Exit code 1 if any event was rejected.")]
+A repeat begins no later than with the first line that was rejected. Mend lines in place and send the file again:
+lines that are as they were remain the events they are. A line that moved to another number is a new event, unless
+it says its id. Lines without a timestamp can be sent again for six days.
+
+Prints each verdict that is not `accepted` with its line, then the counts and, for `search --after`, the token of
+the last batch. Exit code 1 if any event was rejected, 130 if interrupted.")]
+#[command(mut_arg("url", unlisted))]
 pub(crate) struct Send {
     /// File with one JSON object a line; - is standard input
     pub(crate) file: PathBuf,
     /// Move all times so that the newest is now; reads FILE twice
+    ///
+    /// A sending that broke off or had rejections goes on with the times it began with. One that was finished and is
+    /// repeated is a new sending: other times, other ids, and so other events.
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) times: Option<Times>,
     /// Remember in this file what was acknowledged, and go on from there
@@ -174,6 +194,7 @@ pub(crate) enum Times {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("grpc", unlisted))]
 pub(crate) struct Search {
     /// Conditions that must all hold, such as `service:checkout kind:error`
     #[arg(default_value = "")]
@@ -184,9 +205,9 @@ pub(crate) struct Search {
     /// End of the range, not included [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) to: Option<String>,
-    /// Events to print
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) limit: u64,
+    /// Events to print, at most 1,000,000 [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) limit: Option<u64>,
     /// Print every event that matches
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
@@ -201,6 +222,7 @@ pub(crate) struct Search {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("grpc", unlisted))]
 pub(crate) struct Get {
     /// Id of the event
     pub(crate) id: String,
@@ -212,6 +234,7 @@ pub(crate) struct Get {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("grpc", unlisted))]
 pub(crate) struct Delete {
     /// Id of the event
     pub(crate) id: String,
@@ -223,11 +246,13 @@ pub(crate) struct Delete {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tenants {
     /// List all tenants
+    #[command(mut_arg("grpc", unlisted))]
     List {
         #[command(flatten)]
         connection: Connection,
     },
     /// Create a tenant
+    #[command(mut_arg("grpc", unlisted))]
     Create {
         /// Its id: 1 to 64 of a-z 0-9 -, a letter first
         id: String,
@@ -243,6 +268,7 @@ pub(crate) enum Tenants {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// List keys, without their secrets
+    #[command(mut_arg("grpc", unlisted))]
     List {
         #[command(flatten)]
         connection: Connection,
@@ -250,6 +276,7 @@ pub(crate) enum Keys {
     /// Create a key and print it, once
     Create(CreateKey),
     /// Revoke a key
+    #[command(mut_arg("grpc", unlisted))]
     Revoke {
         /// Public part of the key: its 12 characters after slk_
         id: String,
@@ -259,6 +286,7 @@ pub(crate) enum Keys {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("grpc", unlisted))]
 pub(crate) struct CreateKey {
     /// What people call it
     #[arg(long)]
@@ -284,6 +312,11 @@ pub(crate) enum Config {
     Show(Settings),
     /// Print every key with its default and its meaning, as Markdown
     Reference,
+}
+
+/// Takes an address on commands that do not use it, so that one set of options is right for all, without listing it.
+fn unlisted(arg: Arg) -> Arg {
+    arg.hide(true)
 }
 
 fn scope(name: &str) -> Result<Scope, String> {
@@ -329,7 +362,7 @@ mod tests {
         let Ok(Command::Search(search)) = parse("search kind:error --from -1h --to -5m --limit 7") else {
             panic!()
         };
-        assert_eq!((search.query.as_str(), search.limit), ("kind:error", 7));
+        assert_eq!((search.query.as_str(), search.limit), ("kind:error", Some(7)));
         assert_eq!(
             (search.from.as_deref(), search.to.as_deref()),
             (Some("-1h"), Some("-5m"))
@@ -355,6 +388,53 @@ mod tests {
             ("serve", ErrorKind::InvalidSubcommand),
         ] {
             assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_lists_the_address_it_uses_and_takes_both() {
+        let help = |words: &str| {
+            let line = format!("{words} --help");
+            parse(&line).unwrap_err().to_string()
+        };
+        for words in [
+            "search",
+            "get",
+            "delete",
+            "tenants list",
+            "tenants create",
+            "keys list",
+            "keys create",
+        ] {
+            let help = help(words);
+            assert!(
+                help.contains("--url") && !help.contains("--grpc"),
+                "{words}: {help}"
+            );
+        }
+        let sending = help("send");
+        assert!(
+            sending.contains("--grpc") && !sending.contains("--url"),
+            "{sending}"
+        );
+        assert!(sending.contains("SLUICE_GRPC") && help("get").contains("SLUICE_URL"));
+        for words in ["search", "send f", "keys revoke x"] {
+            assert!(parse(&format!("{words} --url http://a:1 --grpc http://a:2")).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_limit_of_a_search_is_said_in_bounds() {
+        let refused = parse("search --limit 0").unwrap_err().to_string();
+        assert!(refused.contains("1..=1000000"), "{refused}");
+    }
+
+    #[test]
+    fn the_id_of_a_key_is_its_public_part() {
+        let key = ClientKey::from("slk_abcdefABCDEF_secret");
+        assert_eq!(key.id().unwrap().as_str(), "abcdefABCDEF");
+        for text in ["slk_short_secret", "abcdefABCDEF_secret", "slk_"] {
+            assert!(ClientKey::from(text).id().is_err(), "{text}");
         }
     }
 

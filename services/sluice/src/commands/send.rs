@@ -1,6 +1,7 @@
 //! `sluice send`: opens the input and keeps the sending going to its end.
 
 use std::fs::File;
+use std::future::{self, Future};
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,55 +16,139 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cli::{Send, Times, Usage};
 use crate::client::grpc::Grpc;
 use crate::output;
-use crate::send::batch;
+use crate::send::batch::{self, Position};
+use crate::send::epochs::Epochs;
 use crate::send::lines::Lines;
 use crate::send::prepare::Preparer;
 use crate::send::report::Report;
-use crate::send::resume::Resume;
-use crate::send::stream::Sending;
+use crate::send::resume::{Fresh, Resume, Target};
+use crate::send::stream::{Ended, Sending};
 
 /// Batches that are read ahead.
 const READ_AHEAD: usize = 4;
 const BUFFER_BYTES: usize = 256 * 1024;
+const READING_ENDED: &str = "reading the input ended early";
+const STDOUT: &str = "stdout";
+
+/// Exit code of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 pub(super) async fn run(args: Send) -> anyhow::Result<ExitCode> {
+    run_until(args, interrupted()).await
+}
+
+/// Ready when the user has pressed Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It can't be listened for, so it ends the process as it does without us.
+        future::pending::<()>().await;
+    }
+}
+
+async fn run_until(args: Send, interrupt: impl Future<Output = ()>) -> anyhow::Result<ExitCode> {
     let grpc = Grpc::new(&args.connection)?;
     let (input, total_bytes) = open(&args)?;
     let now = Millis::from_ms(System.now_ms());
-    let resume = Resume::open(
-        resume_path(&args),
-        args.resume.is_some() || args.times.is_some(),
+    let fresh = Fresh {
+        target: Target {
+            server: args.connection.grpc.clone(),
+            key: args.connection.key()?.id()?,
+        },
         now,
-        salt(),
-        args.times.is_some(),
-        || shift_to(now, &args.file),
-    )?;
-    say_what_is_done(&resume);
+        salt: salt(),
+        shifts: args.times.is_some(),
+    };
+    let is_wanted = args.resume.is_some() || args.times.is_some();
+    let mut resume = Resume::open(resume_path(&args), is_wanted, fresh, || shift_to(now, &args.file))?;
+    let (lines, from) = find_place(&args, input, &mut resume, now).await?;
 
     let state = resume.state();
-    let preparer = Preparer::new(state.start, state.shift_ms.unwrap_or_default(), state.salt);
-    let from = resume.state().done;
+    let preparer = Preparer::new(state.epochs.clone(), state.salt);
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    let (ended, reading) = oneshot::channel();
-    // A thread of our own: it may wait for standard input for ever, and the process ends all the same.
-    thread::Builder::new()
-        .name("read".to_owned())
-        .spawn(move || ended.send(batch::read(input, from, &preparer, &sender)))
-        .context("starting to read")?;
+    let reading = on_thread(move || batch::read(lines, from, &preparer, &sender))?;
     let report = Report::new(args.connection.output, total_bytes);
-    let (resume, report) = Sending::new(grpc, args.patience.duration(), receiver, resume, report)
-        .run()
+    let ended = Sending::new(grpc, args.patience.duration(), receiver, resume, report)
+        .run(interrupt)
         .await?;
+    if ended.is_interrupted {
+        return stop(ended);
+    }
     // The sending ends when the reading has ended, well or not.
-    reading.await.context("reading the input ended early")??;
-    finish(resume, report, &args)
+    reading.await.context(READING_ENDED)??;
+    finish(ended, &args)
 }
 
-fn finish(mut resume: Resume, report: Report, args: &Send) -> anyhow::Result<ExitCode> {
+/// Finds the first line that is not acknowledged: the very first, if those before it have changed.
+async fn find_place(
+    args: &Send,
+    input: Input,
+    resume: &mut Resume,
+    now: Millis,
+) -> anyhow::Result<(Lines<Source>, Position)> {
+    let done = resume.state().done;
+    let mut lines = Lines::new(input);
+    let skipped = on_thread(move || batch::skip(&mut lines, done.lines).map(|found| (lines, found)))?;
+    let (lines, found) = skipped.await.context(READING_ENDED)??;
+    if found.mark == done {
+        say_what_is_done(resume);
+        return Ok((lines, found));
+    }
+    let path = resume.path().unwrap_or(&args.file).display().to_string();
+    if is_stdin(&args.file) || !args.file.is_file() {
+        bail!(
+            "the first {} lines are not those that {path} was written for, and {} can't be read from its begin \
+             again; delete {path} to send all lines as new events",
+            done.lines,
+            args.file.display()
+        );
+    }
+    resume.restart(now)?;
+    output::say(&format!(
+        "some of the first {} lines have changed since {path} was written; all lines are sent, and those that are \
+         as they were remain the events they are",
+        done.lines
+    ));
+    let (input, _) = open(args)?;
+    Ok((Lines::new(input), Position::default()))
+}
+
+/// Reads on a thread of our own: it may wait for standard input for ever, and the process ends all the same.
+fn on_thread<T: std::marker::Send + 'static>(
+    read: impl FnOnce() -> T + std::marker::Send + 'static,
+) -> anyhow::Result<oneshot::Receiver<T>> {
+    let (ended, reading) = oneshot::channel();
+    thread::Builder::new()
+        .name("read".to_owned())
+        .spawn(move || ended.send(read()))
+        .context("starting to read")?;
+    Ok(reading)
+}
+
+fn stop(ended: Ended) -> anyhow::Result<ExitCode> {
+    ended.report.finish(None).context(STDOUT)?;
+    let lines = ended.resume.state().done.lines;
+    let next = if ended.resume.path().is_some() {
+        "the same command goes on from there"
+    } else {
+        "with --resume PATH the same command could go on from there"
+    };
+    output::say(&format!("interrupted: acknowledged up to line {lines}; {next}"));
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+fn finish(ended: Ended, args: &Send) -> anyhow::Result<ExitCode> {
+    let Ended {
+        mut resume, report, ..
+    } = ended;
     let is_rejected = report.counts().rejected > 0;
-    report.finish().map_err(|error| anyhow!("stdout: {error}"))?;
+    let nothing = if resume.is_found() {
+        "nothing left to send"
+    } else {
+        "nothing to send"
+    };
+    report.finish(Some(nothing)).context(STDOUT)?;
     // All ids follow from the file, but not those of moved times: a repeat moves them to another now.
-    if args.times.is_some() && args.resume.is_none() && !resume.has_timeless() && !resume.is_frozen() {
+    if args.resume.is_none() && !resume.has_timeless() && !resume.is_frozen() {
         resume.forget()?;
     } else {
         resume.complete()?;
@@ -85,7 +170,8 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-type Input = BufReader<Box<dyn Read + std::marker::Send>>;
+type Source = Box<dyn Read + std::marker::Send>;
+type Input = BufReader<Source>;
 
 fn open(args: &Send) -> anyhow::Result<(Input, Option<u64>)> {
     if !is_stdin(&args.file) {
@@ -136,7 +222,7 @@ fn shift_to(now: Millis, path: &Path) -> anyhow::Result<i64> {
         ))
         .into());
     }
-    let preparer = Preparer::new(now, 0, 0);
+    let preparer = Preparer::new(Epochs::new(now, None), 0);
     let mut lines = Lines::new(BufReader::with_capacity(BUFFER_BYTES, file));
     let mut newest = None;
     while let Some(line) = lines
@@ -150,39 +236,16 @@ fn shift_to(now: Millis, path: &Path) -> anyhow::Result<i64> {
 }
 
 fn say_what_is_done(resume: &Resume) {
-    let lines = resume.state().done.lines;
-    if let Some(path) = resume.path().filter(|_| lines > 0) {
-        let path = path.display();
-        output::say(&format!(
-            "{lines} lines were acknowledged before, says {path}; delete it to send them as new events"
-        ));
-    }
+    let Some(path) = resume.path().filter(|_| resume.is_found()) else {
+        return;
+    };
+    let path = path.display();
+    let said = match resume.state().done.lines {
+        0 => format!("all lines are sent as the events that {path} remembers"),
+        lines => format!("the first {lines} lines were acknowledged before, says {path}"),
+    };
+    output::say(&format!("{said}; delete it to send all lines as new events"));
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_move_so_that_the_newest_is_now() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("f");
-        let now: Millis = "2026-01-31T08:30:00Z".parse().unwrap();
-        let line = |second: u32| {
-            format!(
-                "{{\"kind\":\"generic\",\"name\":\"a\",\"timestamp\":\"2020-01-01T00:00:{second:02}Z\"}}\n"
-            )
-        };
-        std::fs::write(&path, format!("nonsense\n{}{}{}", line(1), line(50), line(20))).unwrap();
-        let newest: Millis = "2020-01-01T00:00:50Z".parse().unwrap();
-        assert_eq!(newest.plus_ms(shift_to(now, &path).unwrap()), now);
-
-        std::fs::write(&path, "{}\n").unwrap();
-        assert!(
-            shift_to(now, &path)
-                .unwrap_err()
-                .to_string()
-                .contains("no event of")
-        );
-    }
-}
+mod tests;

@@ -35,8 +35,10 @@ pub(crate) fn json(json: &str) -> String {
         }
         escaped = in_text && c == '\\' && !escaped;
         if is_harmful(c) {
-            // All of them are in the basic plane, and JSON has them in texts only.
-            write!(line, "\\u{:04x}", u32::from(c)).expect("writing to a String never fails");
+            // JSON has them in texts only, and names them by their UTF-16 units.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(line, "\\u{unit:04x}").expect("writing to a String never fails");
+            }
         } else {
             line.push(c);
         }
@@ -46,8 +48,9 @@ pub(crate) fn json(json: &str) -> String {
 
 fn is_harmful(c: char) -> bool {
     let reorders =
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    c.is_control() || reorders
+        matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    let hides = matches!(c, '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || reorders || hides
 }
 
 #[cfg(test)]
@@ -60,6 +63,8 @@ mod tests {
     fn what_a_terminal_obeys_is_shown() {
         assert_eq!(text("a\x1b[31mb\r\n\u{9b}2J"), r"a\u{1b}[31mb\r\n\u{9b}2J");
         assert_eq!(text("\u{202e}txt.exe"), r"\u{202e}txt.exe");
+        assert_eq!(text("\u{61c}a\u{e0041}"), r"\u{61c}a\u{e0041}");
+        assert_eq!(json("\"\u{e0041}\""), r#""\udb40\udc41""#);
         assert_eq!(text("häßlich, but 無害"), "häßlich, but 無害");
         assert_eq!(lines("a\x07\nb"), "a\\u{7}\nb");
     }

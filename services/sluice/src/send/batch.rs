@@ -1,6 +1,6 @@
 //! Lines gathered into batches, on a thread of its own.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -17,6 +17,8 @@ const MAX_EVENTS: usize = 500;
 const MAX_BYTES: usize = 1024 * 1024;
 /// Lines that a batch covers: so many faulty ones in a row are told without waiting for an event.
 const MAX_LINES: usize = 2_000;
+
+const READING: &str = "reading the input";
 
 /// Some lines in a row, as they are sent and settled together.
 #[derive(Debug, Default, PartialEq)]
@@ -42,28 +44,43 @@ pub(crate) struct Numbered<T> {
     pub(crate) what: T,
 }
 
-/// Reads lines behind `from`, whose lines must be those that the mark was made of, and hands them over in batches,
-/// the last one before it may have to wait for more. Blocks; ends with the input or when nobody takes batches.
+/// How far an input is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Position {
+    pub(crate) mark: Mark,
+    read_bytes: u64,
+}
+
+/// Reads that many lines, fewer where there are no more.
+pub(crate) fn skip<R: Read>(lines: &mut Lines<R>, count: u64) -> anyhow::Result<Position> {
+    let mut position = Position::default();
+    while position.mark.lines < count {
+        let Some(line) = lines.next().context(READING)? else {
+            break;
+        };
+        position.mark = position.mark.after(line.text);
+        position.read_bytes += line.bytes;
+    }
+    Ok(position)
+}
+
+/// Reads on from a position and hands lines over in batches, the last one before it may have to wait for more.
+/// Blocks; ends with the input or when nobody takes batches.
 pub(crate) fn read(
-    input: BufReader<impl Read>,
-    from: Mark,
+    mut lines: Lines<impl Read>,
+    from: Position,
     preparer: &Preparer,
     batches: &Sender<Batch>,
 ) -> anyhow::Result<()> {
-    let mut lines = Lines::new(input);
-    let mut mark = Mark::default();
-    let mut read_bytes = 0;
+    let Position {
+        mut mark,
+        mut read_bytes,
+    } = from;
     let mut batch = Batch::default();
     let (mut bytes, mut covered) = (0, 0);
-    while let Some(line) = lines.next().context("reading the input")? {
+    while let Some(line) = lines.next().context(READING)? {
         mark = mark.after(line.text);
         read_bytes += line.bytes;
-        if mark.lines <= from.lines {
-            if mark.lines == from.lines {
-                from.check(mark)?;
-            }
-            continue;
-        }
         if !line.is_blank() {
             let number = line.number;
             match preparer.prepare(&line) {
@@ -94,9 +111,6 @@ pub(crate) fn read(
             }
         }
     }
-    if mark.lines < from.lines {
-        from.check(mark)?;
-    }
     if covered > 0 {
         // Whoever took batches has given up and says why.
         let _ = batches.blocking_send(batch);
@@ -106,26 +120,28 @@ pub(crate) fn read(
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use domain::time::Millis;
     use tokio::sync::mpsc;
 
+    use super::super::epochs::Epochs;
     use super::*;
 
-    fn batches(text: &str, from: Mark) -> anyhow::Result<Vec<Batch>> {
-        batches_of(text, from, 8 * MAX_BYTES)
+    fn lines(text: &str, buffer_bytes: usize) -> Lines<&[u8]> {
+        Lines::new(BufReader::with_capacity(buffer_bytes, text.as_bytes()))
     }
 
-    fn batches_of(text: &str, from: Mark, buffer_bytes: usize) -> anyhow::Result<Vec<Batch>> {
-        let preparer = Preparer::new(Millis::from_ms(1_700_000_000_000), 0, 1);
+    fn batches(text: &str) -> Vec<Batch> {
+        batches_of(lines(text, 8 * MAX_BYTES), Position::default())
+    }
+
+    fn batches_of(lines: Lines<&[u8]>, from: Position) -> Vec<Batch> {
+        let preparer = Preparer::new(Epochs::new(Millis::from_ms(1_700_000_000_000), None), 1);
         let (sender, mut receiver) = mpsc::channel(1_000);
-        read(
-            BufReader::with_capacity(buffer_bytes, text.as_bytes()),
-            from,
-            &preparer,
-            &sender,
-        )?;
+        read(lines, from, &preparer, &sender).unwrap();
         drop(sender);
-        Ok(std::iter::from_fn(|| receiver.blocking_recv()).collect())
+        std::iter::from_fn(|| receiver.blocking_recv()).collect()
     }
 
     fn numbers<T>(list: &[Numbered<T>]) -> Vec<u64> {
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn blank_lines_are_passed_over_and_faulty_ones_kept_apart() {
-        let batches = batches(&format!("\n{EVENT}nonsense\n \r\n{EVENT}"), Mark::default()).unwrap();
+        let batches = batches(&format!("\n{EVENT}nonsense\n \r\n{EVENT}"));
         assert_eq!(batches.len(), 1);
         assert_eq!(
             (numbers(&batches[0].events), numbers(&batches[0].faulty)),
@@ -148,7 +164,7 @@ mod tests {
 
     #[test]
     fn batches_are_bounded_and_cover_every_line_once() {
-        let batches = batches(&EVENT.repeat(1_201), Mark::default()).unwrap();
+        let batches = batches(&EVENT.repeat(1_201));
         let sizes: Vec<_> = batches.iter().map(|batch| batch.events.len()).collect();
         assert_eq!(sizes, [500, 500, 201]);
         assert_eq!(batches[2].end.lines, 1_201);
@@ -158,36 +174,33 @@ mod tests {
             "{{\"kind\":\"generic\",\"name\":\"{}\"}}\n",
             "x".repeat(MAX_BYTES / 2)
         );
-        assert_eq!(self::batches(&large.repeat(4), Mark::default()).unwrap().len(), 2);
-        assert_eq!(
-            self::batches(&"x\n".repeat(MAX_LINES + 1), Mark::default())
-                .unwrap()
-                .len(),
-            2
-        );
+        assert_eq!(self::batches(&large.repeat(4)).len(), 2);
+        assert_eq!(self::batches(&"x\n".repeat(MAX_LINES + 1)).len(), 2);
     }
 
     #[test]
-    fn reading_goes_on_behind_a_mark() {
+    fn reading_goes_on_behind_what_was_skipped() {
         let text = EVENT.repeat(3);
-        let mark = Mark::default()
-            .after(EVENT.trim().as_bytes())
-            .after(EVENT.trim().as_bytes());
-        let batches = batches(&text, mark).unwrap();
+        let mut lines = lines(&text, 64);
+        let position = skip(&mut lines, 2).unwrap();
+        let event = EVENT.trim().as_bytes();
+        assert_eq!(position.mark, Mark::default().after(event).after(event));
+        let batches = batches_of(lines, position);
         assert_eq!(numbers(&batches[0].events), [3]);
-        assert!(self::batches(&EVENT.repeat(2), mark).unwrap().is_empty());
+        assert_eq!(batches[0].read_bytes, text.len() as u64);
     }
 
     #[test]
-    fn another_file_than_the_mark_was_made_of_is_refused() {
-        let mark = Mark::default().after(b"something else").after(b"");
-        assert!(batches(&EVENT.repeat(3), mark).is_err());
-        assert!(batches(EVENT, mark).is_err());
+    fn no_more_is_skipped_than_there_is() {
+        let mut lines = lines(EVENT, 64);
+        assert_eq!(skip(&mut lines, 7).unwrap().mark.lines, 1);
+        assert!(batches_of(lines, Position::default()).is_empty());
     }
 
     #[test]
     fn a_batch_does_not_wait_for_lines_to_come() {
-        let batches = batches_of(&EVENT.repeat(6), Mark::default(), 2 * EVENT.len()).unwrap();
+        let text = EVENT.repeat(6);
+        let batches = batches_of(lines(&text, 2 * EVENT.len()), Position::default());
         let sizes: Vec<_> = batches.iter().map(|batch| batch.events.len()).collect();
         assert_eq!(sizes, [2, 2, 2]);
     }

@@ -14,7 +14,7 @@ use crate::output;
 use crate::output::escape;
 
 /// The counts of a sending.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// In the log.
     pub(crate) accepted: u64,
@@ -29,6 +29,17 @@ pub(crate) struct Report {
     format: Format,
     bar: ProgressBar,
     counts: Counts,
+    token: Option<String>,
+}
+
+/// The last line in JSON.
+#[derive(Serialize)]
+struct Summary<'a> {
+    accepted: u64,
+    duplicates: u64,
+    rejected: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
 }
 
 /// One line of what is told.
@@ -65,12 +76,20 @@ impl Report {
             format,
             bar,
             counts: Counts::default(),
+            token: None,
         }
     }
 
     /// What is counted so far.
     pub(crate) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Keeps the token of an answer; the last one is told at the end.
+    pub(crate) fn written(&mut self, token: String) {
+        if !token.is_empty() {
+            self.token = Some(token);
+        }
     }
 
     /// Says something in passing.
@@ -106,20 +125,40 @@ impl Report {
         Ok(())
     }
 
-    /// Tells the counts, at the end.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    /// Tells the counts, at the end. `nothing` takes their place for people where nothing is counted.
+    pub(crate) fn finish(self, nothing: Option<&str>) -> io::Result<()> {
         self.bar.finish_and_clear();
+        output::line(&self.summary(nothing)?)?;
+        if self.format == Format::Table
+            && let Some(token) = &self.token
+        {
+            let token = escape::text(token);
+            output::say(&format!(
+                "to find the last of them for sure: sluice search --after {token}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn summary(&self, nothing: Option<&str>) -> io::Result<String> {
         let Counts {
             accepted,
             duplicates,
             rejected,
         } = self.counts;
-        match self.format {
-            Format::Json => output::line(&serde_json::to_string(&self.counts)?),
-            Format::Table => output::line(&format!(
-                "accepted {accepted}, duplicates {duplicates}, rejected {rejected}"
-            )),
+        if self.format == Format::Json {
+            let summary = Summary {
+                accepted,
+                duplicates,
+                rejected,
+                token: self.token.as_deref(),
+            };
+            return Ok(serde_json::to_string(&summary)?);
         }
+        Ok(match nothing {
+            Some(nothing) if self.counts == Counts::default() => nothing.to_owned(),
+            _ => format!("accepted {accepted}, duplicates {duplicates}, rejected {rejected}"),
+        })
     }
 }
 
@@ -212,7 +251,6 @@ mod tests {
         let outcome = Outcome {
             accepted: 3,
             told: told.to_vec(),
-            ..Outcome::default()
         };
         let faulty = vec![Numbered {
             line: 2,
@@ -236,6 +274,25 @@ mod tests {
                 rejected: 4
             }
         );
+    }
+
+    #[test]
+    fn the_summary_has_the_last_token_and_says_plainly_that_nothing_was_left() {
+        let mut report = Report::new(Format::Json, None);
+        let counts = r#"{"accepted":0,"duplicates":0,"rejected":0}"#;
+        assert_eq!(report.summary(Some("nothing")).unwrap(), counts);
+        for token in ["t1", "t2", ""] {
+            report.written(token.to_owned());
+        }
+        assert!(report.summary(None).unwrap().ends_with(r#","token":"t2"}"#));
+
+        let mut report = Report::new(Format::Table, None);
+        assert_eq!(report.summary(Some("nothing")).unwrap(), "nothing");
+        let counts = "accepted 0, duplicates 0, rejected 0";
+        assert_eq!(report.summary(None).unwrap(), counts);
+        report.counts.rejected = 1;
+        let counts = "accepted 0, duplicates 0, rejected 1";
+        assert_eq!(report.summary(Some("nothing")).unwrap(), counts);
     }
 
     #[test]

@@ -1,15 +1,21 @@
-//! What was acknowledged of an input, remembered in a file beside it.
+//! What was acknowledged of an input, and what the ids of its lines depend on, remembered in a file beside it.
+//!
+//! It belongs to one input, one server and one key. A line that is sent again with the same file has the same id,
+//! whatever the file says of how far the sending was.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use domain::key::KeyId;
 use domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const VERSION: u32 = 1;
+use super::epochs::Epochs;
+
+const VERSION: u32 = 2;
 
 /// How many lines, and a checksum of them all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,17 +33,16 @@ impl Mark {
             checksum: xxh3_64_with_seed(line, self.checksum),
         }
     }
+}
 
-    /// Refuses an input whose lines are others than those this mark was made of.
-    pub(crate) fn check(self, found: Self) -> anyhow::Result<()> {
-        if self != found {
-            bail!(
-                "the first {} lines are not those that the resume file was written for; delete it to send the input from its begin",
-                self.lines
-            );
-        }
-        Ok(())
-    }
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// Address of the gRPC interface.
+    pub(crate) server: String,
+    /// Public part of the key.
+    pub(crate) key: KeyId,
 }
 
 /// What has to be the same when the sending goes on, and how far it is.
@@ -45,24 +50,41 @@ impl Mark {
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {
     version: u32,
-    /// The time of events that say none.
-    pub(crate) start: Millis,
-    /// Tells them from those of other sendings.
+    target: Target,
+    /// The times of events.
+    pub(crate) epochs: Epochs,
+    /// Tells events that say no time from those of other sendings.
     pub(crate) salt: u64,
-    /// By how much other times are moved.
-    pub(crate) shift_ms: Option<i64>,
-    /// What is acknowledged or known to be faulty.
+    /// What is acknowledged, up to the first rejection.
     pub(crate) done: Mark,
     /// Whether that was all there was.
-    pub(crate) is_complete: bool,
+    is_complete: bool,
     /// Whether an event says no time, so that a repeat without this file would make another of it.
     has_timeless: bool,
+}
+
+impl State {
+    /// Whether ids depend on the times kept here.
+    fn fixes_times(&self) -> bool {
+        self.has_timeless || self.epochs.shifts()
+    }
+}
+
+/// What a new sending begins with.
+pub(crate) struct Fresh {
+    pub(crate) target: Target,
+    pub(crate) now: Millis,
+    pub(crate) salt: u64,
+    /// Whether times are to be moved.
+    pub(crate) shifts: bool,
 }
 
 /// The file, if there is to be one.
 pub(crate) struct Resume {
     path: Option<PathBuf>,
     state: State,
+    /// Whether it goes on with what was begun or done before.
+    is_found: bool,
     /// Whether the file is there, or must be as soon as something is done.
     is_kept: bool,
     /// Whether something was left behind, so that a repeat has to begin there.
@@ -75,37 +97,30 @@ impl Resume {
     pub(crate) fn open(
         path: Option<PathBuf>,
         is_wanted: bool,
-        start: Millis,
-        salt: u64,
-        shifts: bool,
+        fresh: Fresh,
         shift_ms: impl FnOnce() -> anyhow::Result<i64>,
     ) -> anyhow::Result<Self> {
         let found = path.as_deref().map(load).transpose()?.flatten();
-        let is_kept = is_wanted || found.is_some();
-        let found_timeless = found.as_ref().is_some_and(|state| state.has_timeless);
+        let is_found = found.is_some();
+        let shift_ms = || fresh.shifts.then(shift_ms).transpose();
         let state = match found {
-            Some(state) if !state.is_complete => {
-                if state.shift_ms.is_some() != shifts {
-                    let (path, with) = (shown(path.as_deref()), if shifts { "without" } else { "with" });
-                    bail!("{path} was begun {with} --times now; go on that way, or delete it to begin anew");
-                }
-                state
-            }
-            // What came to the input since then is sent as of now.
-            found => State {
+            Some(state) => go_on(state, &fresh, shift_ms)
+                .with_context(|| format!("can't go on as {} says", shown(path.as_deref())))?,
+            None => State {
                 version: VERSION,
-                start,
-                salt,
-                shift_ms: if shifts { Some(shift_ms()?) } else { None },
-                done: found.map(|state| state.done).unwrap_or_default(),
+                epochs: Epochs::new(fresh.now, shift_ms()?),
+                target: fresh.target,
+                salt: fresh.salt,
+                done: Mark::default(),
                 is_complete: false,
-                has_timeless: found_timeless,
+                has_timeless: false,
             },
         };
         let resume = Self {
             path,
             state,
-            is_kept,
+            is_found,
+            is_kept: is_wanted || is_found,
             is_frozen: false,
         };
         // Before anything is sent: whoever goes on after a crash must make the same ids.
@@ -123,6 +138,24 @@ impl Resume {
         self.path.as_deref()
     }
 
+    /// Whether it goes on with what was begun or done before.
+    pub(crate) fn is_found(&self) -> bool {
+        self.is_found
+    }
+
+    /// Goes back to the first line, for lines that were done have changed. Those that have not get the ids they had.
+    pub(crate) fn restart(&mut self, now: Millis) -> anyhow::Result<()> {
+        if self.state.fixes_times() && !self.state.epochs.can_be_repeated(now) {
+            bail!(
+                "lines that were acknowledged have changed, and those that have not were sent too long ago to be \
+                 sent again as the same events; delete {} to send all lines as new events",
+                shown(self.path())
+            );
+        }
+        self.state.done = Mark::default();
+        self.save()
+    }
+
     /// An event that says no time comes next: from now on the file has to be there.
     pub(crate) fn keep(&mut self) -> anyhow::Result<()> {
         if self.is_kept && self.state.has_timeless {
@@ -130,6 +163,12 @@ impl Resume {
         }
         self.is_kept = true;
         self.state.has_timeless = true;
+        self.save()
+    }
+
+    /// The sending stops early: the file, if there can be one, says where.
+    pub(crate) fn hold(&mut self) -> anyhow::Result<()> {
+        self.is_kept = true;
         self.save()
     }
 
@@ -147,7 +186,7 @@ impl Resume {
         self.save()
     }
 
-    /// What comes next is left behind, for it may work at another time: a repeat begins with it.
+    /// What comes next is not done: a repeat begins with it.
     pub(crate) fn freeze(&mut self) {
         self.is_frozen = true;
     }
@@ -188,18 +227,71 @@ impl Resume {
     }
 }
 
+/// What comes after a state that was found.
+fn go_on(
+    mut state: State,
+    fresh: &Fresh,
+    shift_ms: impl FnOnce() -> anyhow::Result<Option<i64>>,
+) -> anyhow::Result<State> {
+    let Target { server, key } = &state.target;
+    if state.target != fresh.target {
+        bail!(
+            "it remembers a sending to {server} with the key slk_{key}_..., and this one goes to {} with the key \
+             slk_{}_...; name another file by --resume PATH, or delete it, which sends all lines as new events",
+            fresh.target.server,
+            fresh.target.key
+        );
+    }
+    let next_line = state.done.lines + 1;
+    if state.is_complete {
+        // What came to the input since then is sent as of now.
+        let shift_ms = shift_ms()?;
+        if state.fixes_times() {
+            state.epochs.begin(next_line, fresh.now, shift_ms);
+        } else {
+            state.epochs = Epochs::new(fresh.now, shift_ms);
+        }
+        state.is_complete = false;
+        return Ok(state);
+    }
+    if state.epochs.latest().shift_ms.is_some() != fresh.shifts {
+        let with = if fresh.shifts { "without" } else { "with" };
+        bail!("it was begun {with} --times now; go on that way, or delete it to begin anew");
+    }
+    if !state.fixes_times() {
+        state.epochs = Epochs::new(fresh.now, None);
+    }
+    let epoch = state.epochs.of(next_line);
+    if epoch.is_stale(fresh.now) {
+        bail!(
+            "the sending was begun at {}, too long ago for the times of its events; \
+             delete the file to send all lines as new events",
+            epoch.start
+        );
+    }
+    Ok(state)
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 fn load(path: &Path) -> anyhow::Result<Option<State>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let state: State =
-        serde_json::from_slice(&text).with_context(|| format!("{} is no resume file", path.display()))?;
-    if state.version != VERSION {
-        bail!("{} is of another version, {}", path.display(), state.version);
+    let what = || format!("{} is no resume file", path.display());
+    let Versioned { version } = serde_json::from_slice(&text).with_context(what)?;
+    if version != VERSION {
+        bail!(
+            "{} is of another version, {version}; delete it, which sends all lines as new events",
+            path.display()
+        );
     }
-    Ok(Some(state))
+    serde_json::from_slice(&text).with_context(what)
 }
 
 fn shown(path: Option<&Path>) -> String {
@@ -207,119 +299,4 @@ fn shown(path: Option<&Path>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SALT: u64 = 1;
-    const START: Millis = Millis::from_ms(1_700_000_000_000);
-    const LATER: Millis = Millis::from_ms(1_700_000_500_000);
-
-    fn open(path: &Path, start: Millis, shift_ms: Option<i64>) -> anyhow::Result<Resume> {
-        Resume::open(
-            Some(path.to_owned()),
-            false,
-            start,
-            SALT,
-            shift_ms.is_some(),
-            || Ok(shift_ms.unwrap()),
-        )
-    }
-
-    fn mark(lines: &[&str]) -> Mark {
-        lines
-            .iter()
-            .fold(Mark::default(), |mark, line| mark.after(line.as_bytes()))
-    }
-
-    #[test]
-    fn a_broken_sending_goes_on_with_its_times_and_place() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        let mut first = open(&path, START, Some(5)).unwrap();
-        first.keep().unwrap();
-        first.advance(mark(&["a", "b"])).unwrap();
-
-        let second = open(&path, LATER, Some(99)).unwrap();
-        assert_eq!(second.state(), first.state());
-        assert_eq!((second.state().start, second.state().shift_ms), (START, Some(5)));
-    }
-
-    #[test]
-    fn after_a_complete_sending_only_the_place_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        let mut first = open(&path, START, None).unwrap();
-        first.keep().unwrap();
-        first.advance(mark(&["a"])).unwrap();
-        first.complete().unwrap();
-
-        let second = open(&path, LATER, None).unwrap();
-        assert_eq!((second.state().start, second.state().done), (LATER, mark(&["a"])));
-        assert!(!second.state().is_complete);
-    }
-
-    #[test]
-    fn nothing_is_written_until_it_must_be() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        let mut resume = open(&path, START, None).unwrap();
-        resume.advance(mark(&["a"])).unwrap();
-        resume.complete().unwrap();
-        assert!(!path.exists());
-        resume.keep().unwrap();
-        assert!(path.exists());
-        resume.forget().unwrap();
-        assert!(!path.exists());
-        resume.forget().unwrap();
-    }
-
-    #[test]
-    fn a_sending_does_not_go_on_with_other_times() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        open(&path, START, Some(5)).unwrap().keep().unwrap();
-        assert!(open(&path, START, None).is_err());
-    }
-
-    #[test]
-    fn a_repeat_begins_with_what_was_left_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        let mut first = open(&path, START, None).unwrap();
-        first.keep().unwrap();
-        first.advance(mark(&["a"])).unwrap();
-        first.freeze();
-        first.advance(mark(&["a", "b"])).unwrap();
-        first.complete().unwrap();
-
-        let second = open(&path, LATER, None).unwrap();
-        assert_eq!((second.state().start, second.state().done), (START, mark(&["a"])));
-    }
-
-    #[test]
-    fn another_file_is_not_taken_for_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        for text in [
-            "",
-            "{}",
-            "{\"version\":2,\"start\":\"2026-01-31T08:30:00Z\",\"salt\":1,\"shift_ms\":null,\"done\":{\"lines\":0,\"checksum\":0},\"is_complete\":false,\"has_timeless\":false}",
-        ] {
-            fs::write(&path, text).unwrap();
-            assert!(open(&path, START, None).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_mark_tells_lines_apart() {
-        assert_eq!(mark(&["a", "b"]), mark(&["a", "b"]));
-        for other in [
-            mark(&["a"]),
-            mark(&["b", "a"]),
-            mark(&["a", "c"]),
-            mark(&["ab", ""]),
-        ] {
-            assert_ne!(mark(&["a", "b"]), other);
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The connection: sends what is due, takes answers in, and begins again when it breaks.
 
+use std::future::Future;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -19,6 +20,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// A server that owes an answer and gives none for this long is taken for dead.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to end a stream whose answers are all here.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A sending under way.
 pub(crate) struct Sending {
@@ -30,6 +33,16 @@ pub(crate) struct Sending {
     resume: Resume,
     report: Report,
     last_progress: Instant,
+    /// Whether the server has taken the key.
+    has_connected: bool,
+}
+
+/// A sending that has not failed.
+pub(crate) struct Ended {
+    pub(crate) resume: Resume,
+    pub(crate) report: Report,
+    /// Whether it ended before everything was sent.
+    pub(crate) is_interrupted: bool,
 }
 
 /// Why a connection ended before everything was settled.
@@ -58,17 +71,34 @@ impl Sending {
             resume,
             report,
             last_progress: Instant::now(),
+            has_connected: false,
         }
     }
 
-    /// Sends until all is settled, through as many connections as it takes.
-    pub(crate) async fn run(mut self) -> anyhow::Result<(Resume, Report)> {
+    /// Sends until all is settled or `interrupt` is ready.
+    pub(crate) async fn run(mut self, interrupt: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+        let result = tokio::select! {
+            result = self.drive() => result.map(|()| false),
+            () = interrupt => self.resume.hold().map(|()| true),
+        };
+        match result {
+            Ok(is_interrupted) => Ok(Ended {
+                resume: self.resume,
+                report: self.report,
+                is_interrupted,
+            }),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Sends through as many connections as it takes.
+    async fn drive(&mut self) -> anyhow::Result<()> {
         let mut backoff = FIRST_BACKOFF;
         loop {
             let before = self.last_progress;
             let broken = match self.connection().await {
-                Ok(()) => return Ok((self.resume, self.report)),
-                Err(Broken::Hopeless(error)) => return Err(self.failed(error)),
+                Ok(()) => return Ok(()),
+                Err(Broken::Hopeless(error)) => return Err(error),
                 Err(Broken::Lost(error)) => error,
             };
             self.window.disconnected();
@@ -77,7 +107,7 @@ impl Sending {
             }
             if self.last_progress.elapsed() + backoff > self.patience {
                 let text = format!("nothing was acknowledged for {:?}; giving up", self.patience);
-                return Err(self.failed(broken.context(text)));
+                return Err(broken.context(text));
             }
             self.report
                 .say(&format!("{broken:#}; trying again in {backoff:?}"));
@@ -89,17 +119,19 @@ impl Sending {
     /// Tells the counts so far.
     fn failed(self, error: anyhow::Error) -> anyhow::Error {
         // What stopped the sending is the greater news.
-        let _ = self.report.finish();
+        let _ = self.report.finish(None);
         error
     }
 
     async fn connection(&mut self) -> Result<(), Broken> {
         // Whatever needs no connection is settled without one.
         self.fill().await?;
-        if self.window.is_empty() && self.input_ended {
+        // An input without events is sent to a server all the same, to know that it would take them.
+        if self.window.is_empty() && self.input_ended && self.has_connected {
             return Ok(());
         }
         let (sender, mut answers) = self.connect().await?;
+        self.has_connected = true;
         loop {
             self.settle()?;
             while let Some((number, events)) = self.window.next_due(Instant::now()) {
@@ -115,6 +147,8 @@ impl Sending {
                     .map_err(|_| Broken::Lost(anyhow!("the connection was closed")))?;
             }
             if self.window.is_empty() && self.input_ended {
+                drop(sender);
+                end(answers).await;
                 return Ok(());
             }
             self.step(&mut answers).await?;
@@ -183,6 +217,7 @@ impl Sending {
 
     fn answered(&mut self, answer: IngestStreamResponse) -> Result<(), Broken> {
         let now = Instant::now();
+        self.report.written(answer.token.clone());
         let is_last_try = self.last_progress.elapsed() > self.patience;
         let progress = self
             .window
@@ -196,7 +231,7 @@ impl Sending {
 
     fn settle(&mut self) -> Result<(), Broken> {
         while let Some((batch, outcome)) = self.window.pop_settled() {
-            if outcome.is_given_up {
+            if outcome.rejects() || !batch.faulty.is_empty() {
                 self.resume.freeze();
             }
             let told = self
@@ -208,6 +243,12 @@ impl Sending {
         }
         Ok(())
     }
+}
+
+/// Lets the server end the stream, so that it counts as ended and not as cancelled. All that matters is known.
+async fn end(mut answers: Streaming<IngestStreamResponse>) {
+    let ended = async { while let Ok(Some(_)) = answers.message().await {} };
+    let _ = timeout(END_PATIENCE, ended).await;
 }
 
 async fn at(time: Option<Instant>) {

@@ -45,10 +45,16 @@ enum State {
 pub(crate) struct Outcome {
     /// How many are in the log.
     pub(crate) accepted: u64,
-    /// Whether some were given up that may work at another time.
-    pub(crate) is_given_up: bool,
     /// Everything to tell about events: verdicts other than accepted, and warnings.
     pub(crate) told: Vec<Numbered<v1::Verdict>>,
+}
+
+impl Outcome {
+    /// Whether some are not in the log.
+    pub(crate) fn rejects(&self) -> bool {
+        let is_in = |status| matches!(status, VerdictStatus::Accepted | VerdictStatus::Duplicate);
+        self.told.iter().any(|verdict| !is_in(verdict.what.status()))
+    }
 }
 
 /// The answer does not belong to anything that was sent.
@@ -189,13 +195,6 @@ impl Entry {
                     retry = retry.max(Duration::from_millis(verdict.retry_after_ms.into()));
                     again.push(event);
                 }
-                VerdictStatus::Limited | VerdictStatus::Unavailable => {
-                    self.outcome.is_given_up = true;
-                    self.outcome.told.push(Numbered {
-                        line: event.line,
-                        what: verdict,
-                    });
-                }
                 VerdictStatus::Accepted if verdict.warnings.is_empty() => self.outcome.accepted += 1,
                 VerdictStatus::Accepted => {
                     self.outcome.accepted += 1;
@@ -328,7 +327,7 @@ mod tests {
         window.next_due(now + MAX_RETRY);
         window.answered(answer(2, &results), now, true).unwrap();
         let outcome = window.pop_settled().unwrap().1;
-        assert_eq!((outcome.told[0].line, outcome.is_given_up), (1, true));
+        assert_eq!((outcome.told[0].line, outcome.rejects()), (1, true));
     }
 
     #[test]

@@ -1,113 +1,29 @@
 //! A sending against a server that does as it is told.
 
+use std::future::pending;
 use std::io::BufReader;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::key::KeyId;
 use domain::time::Millis;
-use proto::v1::ingestion_server::{Ingestion, IngestionServer};
-use proto::v1::{
-    IngestBatchRequest, IngestBatchResponse, IngestRequest, IngestResponse, IngestStreamRequest,
-    IngestStreamResponse, ValidateRequest, ValidateResponse, Verdict, VerdictStatus,
-};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming};
 
-use super::super::batch;
+use super::super::batch::{self, Position};
+use super::super::epochs::Epochs;
+use super::super::fake::{Act, Server};
+use super::super::lines::Lines;
 use super::super::prepare::Preparer;
 use super::super::report::{Counts, Report};
-use super::super::resume::Resume;
-use super::Sending;
+use super::super::resume::{Fresh, Resume, Target};
+use super::{Ended, Sending};
 use crate::cli::{ClientKey, Connection, Format};
 use crate::client::grpc::Grpc;
 
-/// What the server does with a batch.
-#[derive(Clone, Copy)]
-enum Act {
-    Accept,
-    /// Takes the events and ends the stream without an answer.
-    Break,
-    /// Is over the limit for the first event.
-    LimitFirst,
-    Refuse,
-}
-
-#[derive(Clone, Default)]
-struct Server {
-    /// One for each batch; then all are accepted.
-    acts: Arc<Mutex<Vec<Act>>>,
-    seen: Arc<Mutex<Vec<Vec<Bytes>>>>,
-}
-
-impl Server {
-    fn act(&self, request: IngestStreamRequest) -> Result<IngestStreamResponse, Status> {
-        self.seen.lock().unwrap().push(request.events);
-        let mut acts = self.acts.lock().unwrap();
-        let act = if acts.is_empty() {
-            Act::Accept
-        } else {
-            acts.remove(0)
-        };
-        let mut response = IngestStreamResponse {
-            number: request.number,
-            ..IngestStreamResponse::default()
-        };
-        match act {
-            Act::Accept => {}
-            Act::Break => return Err(Status::unavailable("going down")),
-            Act::Refuse => return Err(Status::permission_denied("no scope")),
-            Act::LimitFirst => {
-                let mut verdict = Verdict::default();
-                verdict.set_status(VerdictStatus::Limited);
-                response.results = vec![verdict];
-            }
-        }
-        Ok(response)
-    }
-}
-
-#[tonic::async_trait]
-impl Ingestion for Server {
-    type IngestStreamStream = ReceiverStream<Result<IngestStreamResponse, Status>>;
-
-    async fn ingest(&self, _: Request<IngestRequest>) -> Result<Response<IngestResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn ingest_batch(
-        &self,
-        _: Request<IngestBatchRequest>,
-    ) -> Result<Response<IngestBatchResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn validate(&self, _: Request<ValidateRequest>) -> Result<Response<ValidateResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn ingest_stream(
-        &self,
-        request: Request<Streaming<IngestStreamRequest>>,
-    ) -> Result<Response<Self::IngestStreamStream>, Status> {
-        assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer slk_x");
-        let (sender, receiver) = mpsc::channel(1);
-        let server = self.clone();
-        tokio::spawn(async move {
-            let mut requests = request.into_inner();
-            while let Ok(Some(request)) = requests.message().await {
-                let answer = server.act(request);
-                let is_last = answer.is_err();
-                if sender.send(answer).await.is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
-    }
-}
+const START: Millis = Millis::from_ms(1_700_000_000_000);
 
 async fn send(lines: usize, acts: &[Act]) -> (Server, anyhow::Result<Counts>) {
     send_within(Duration::from_secs(5), lines, acts).await
@@ -118,46 +34,54 @@ async fn send_within(patience: Duration, lines: usize, acts: &[Act]) -> (Server,
         acts: Arc::new(Mutex::new(acts.to_vec())),
         ..Server::default()
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = tonic::transport::Server::builder()
-        .add_service(IngestionServer::new(server.clone()))
-        .serve_with_incoming(TcpListenerStream::new(listener));
-    let serving = tokio::spawn(serving);
+    let (receiver, sender) = batches(&events(lines));
+    drop(sender);
+    let sending = sending(&server, patience, receiver, None).await;
+    let sent = sending.run(pending()).await;
+    (server, sent.map(|ended| ended.report.counts()))
+}
+
+fn events(lines: usize) -> String {
+    let events = (0..lines).map(|n| format!("{{\"kind\":\"generic\",\"name\":\"n{n}\"}}\n"));
+    events.collect::<Vec<_>>().concat()
+}
+
+/// The batches of a text; the input ends when the sender is dropped too.
+fn batches(text: &str) -> (mpsc::Receiver<batch::Batch>, mpsc::Sender<batch::Batch>) {
+    let (sender, receiver) = mpsc::channel(1);
+    let input = BufReader::with_capacity(1 << 20, std::io::Cursor::new(text.to_owned()));
+    let batches = sender.clone();
+    std::thread::spawn(move || {
+        let preparer = Preparer::new(Epochs::new(START, None), 1);
+        batch::read(Lines::new(input), Position::default(), &preparer, &batches)
+    });
+    (receiver, sender)
+}
+
+async fn sending(
+    server: &Server,
+    patience: Duration,
+    input: mpsc::Receiver<batch::Batch>,
+    path: Option<&Path>,
+) -> Sending {
     let connection = Connection {
         url: String::new(),
-        grpc: format!("http://{address}"),
+        grpc: format!("http://{}", server.start().await),
         key: Some(ClientKey::from("slk_x")),
         output: Format::Json,
     };
-    let start = Millis::from_ms(1_700_000_000_000);
-    let resume = Resume::open(None, false, start, 1, false, || Ok(0)).unwrap();
-    let from = resume.state().done;
-    let text: Vec<String> = (0..lines)
-        .map(|n| format!("{{\"kind\":\"generic\",\"name\":\"n{n}\"}}"))
-        .collect();
-    let text = text.join("\n");
-    let (sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        batch::read(
-            BufReader::with_capacity(1 << 20, text.as_bytes()),
-            from,
-            &Preparer::new(start, 0, 1),
-            &sender,
-        )
-    });
+    let fresh = Fresh {
+        target: Target {
+            server: connection.grpc.clone(),
+            key: KeyId::parse("abcdefABCDEF").unwrap(),
+        },
+        now: START,
+        salt: 1,
+        shifts: false,
+    };
+    let resume = Resume::open(path.map(Path::to_owned), false, fresh, || Ok(0)).unwrap();
     let report = Report::new(Format::Json, None);
-    let sent = Sending::new(
-        Grpc::new(&connection).unwrap(),
-        patience,
-        receiver,
-        resume,
-        report,
-    )
-    .run()
-    .await;
-    serving.abort();
-    (server, sent.map(|(_, report)| report.counts()))
+    Sending::new(Grpc::new(&connection).unwrap(), patience, input, resume, report)
 }
 
 fn ids(server: &Server) -> Vec<Bytes> {
@@ -207,4 +131,61 @@ async fn a_refusal_ends_the_sending() {
 async fn a_server_that_never_answers_is_given_up() {
     let (_, counts) = send_within(Duration::from_millis(300), 3, &[Act::Break; 1_000]).await;
     assert!(counts.unwrap_err().to_string().contains("giving up"));
+}
+
+#[tokio::test]
+async fn an_input_without_events_is_refused_like_any_other() {
+    let server = Server {
+        is_closed: true,
+        ..Server::default()
+    };
+    for text in ["", "nonsense\n"] {
+        let (input, sender) = batches(text);
+        drop(sender);
+        let sending = sending(&server, Duration::from_secs(5), input, None).await;
+        let refused = sending.run(pending()).await.err().unwrap();
+        assert_eq!(refused.to_string(), "no scope");
+    }
+}
+
+#[tokio::test]
+async fn a_finished_stream_is_ended_and_not_dropped() {
+    let (server, counts) = send(3, &[]).await;
+    assert_eq!(counts.unwrap().accepted, 3);
+    assert_eq!(server.ended.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn nothing_counts_as_done_from_the_batch_of_the_first_rejection_on() {
+    let server = Server::default();
+    let (input, sender) = batches(&format!("{}nonsense\n{}", events(1_000), events(700)));
+    drop(sender);
+    let sending = sending(&server, Duration::from_secs(5), input, None).await;
+    let ended = sending.run(pending()).await.unwrap();
+    assert_eq!(ended.report.counts().rejected, 1);
+    assert_eq!(ended.report.counts().accepted, 1_700);
+    assert_eq!(ended.resume.state().done.lines, 1_000);
+}
+
+#[tokio::test]
+async fn an_interrupted_sending_leaves_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r");
+    let server = Server::default();
+    // Held, so that the input does not end.
+    let (input, _held) = batches(&events(3));
+    let sending = sending(&server, Duration::from_secs(5), input, Some(&path)).await;
+    let acknowledged = async {
+        while !std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"lines\":3")) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), sending.run(acknowledged)).await;
+    let Ended {
+        resume,
+        is_interrupted,
+        ..
+    } = ended.unwrap().unwrap();
+    assert!(is_interrupted && path.exists());
+    assert_eq!(resume.state().done.lines, 3);
 }
