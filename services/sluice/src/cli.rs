@@ -215,7 +215,7 @@ pub(crate) struct Search {
     #[arg(long)]
     pub(crate) oldest_first: bool,
     /// Token of an ingest: wait until that write is visible
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) after: Option<String>,
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -227,7 +227,7 @@ pub(crate) struct Get {
     /// Id of the event
     pub(crate) id: String,
     /// Token of an ingest: wait until that write is visible
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) after: Option<String>,
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -355,6 +355,14 @@ mod tests {
     #[test]
     fn the_definitions_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_may_start_with_a_hyphen() {
+        let Ok(Command::Search(search)) = parse("search --after -carKk") else {
+            panic!()
+        };
+        assert_eq!(search.after.as_deref(), Some("-carKk"));
     }
 
     #[test]
