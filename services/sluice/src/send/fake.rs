@@ -42,8 +42,8 @@ pub(crate) struct Server {
 impl Server {
     /// Serves at an address of its own.
     pub(crate) async fn start(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let serving = tonic::transport::Server::builder()
             .add_service(IngestionServer::new(self.clone()))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -52,8 +52,8 @@ impl Server {
     }
 
     fn act(&self, request: IngestStreamRequest) -> Result<IngestStreamResponse, Status> {
-        self.seen.lock().unwrap().push(request.events);
-        let mut acts = self.acts.lock().unwrap();
+        self.seen.lock().expect("no holder panicked").push(request.events);
+        let mut acts = self.acts.lock().expect("no holder panicked");
         let act = if acts.is_empty() {
             Act::Accept
         } else {
@@ -101,8 +101,8 @@ impl Ingestion for Server {
         &self,
         request: Request<Streaming<IngestStreamRequest>>,
     ) -> Result<Response<Self::IngestStreamStream>, Status> {
-        let key = request.metadata().get("authorization").unwrap();
-        assert!(key.to_str().unwrap().starts_with("Bearer slk_"));
+        let key = request.metadata().get("authorization").expect("a key is sent");
+        assert!(key.to_str().expect("a key is ASCII").starts_with("Bearer slk_"));
         if self.is_closed {
             return Err(Status::permission_denied("no scope"));
         }
