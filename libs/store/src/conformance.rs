@@ -1,6 +1,6 @@
 //! The contract of the port as tests: every adapter runs all of them, each case on an empty store of its own.
 //!
-//! ```ignore
+//! ```text
 //! async fn subject() -> store::conformance::Subject { .. }
 //! store::store_conformance!(subject());
 //! ```

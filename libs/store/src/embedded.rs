@@ -42,7 +42,7 @@ use self::storage::{Storage, locked};
 use self::sweep::Sweeper;
 pub use self::sweep::Swept;
 use crate::metric_definitions as definitions;
-use crate::port::{Class, Error, Events, Found, Position, Progress, Scan};
+use crate::port::{Class, Error, Events, Position, Progress, Scan};
 
 /// A handle on the store. Clones share it; when the last one is dropped, and no call is under way, the store
 /// makes everything durable and closes, which blocks for about one fsync.
@@ -173,7 +173,7 @@ impl Events for Embedded {
         self.call("put", move |storage| storage.put(rows)).await
     }
 
-    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Found>, Error> {
+    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

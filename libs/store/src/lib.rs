@@ -13,4 +13,4 @@ pub mod metric_definitions;
 pub mod port;
 pub mod stamp;
 
-pub use port::{Class, Error, Events, Found, Position, Progress, Scan};
+pub use port::{Class, Error, Events, Position, Progress, STORING_SERVICE, Scan};

@@ -20,7 +20,7 @@ pub trait Events: Send + Sync {
 
     /// Reads the events of these ids that can be seen at `now`: stored, not expired, not deleted.
     /// In the order of `ids`, without those that can't. Every read of events goes through here.
-    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Found>, Error>;
+    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error>;
 
     /// Reads ids of stored rows in a range, in the order asked for: at most `limit`, and perhaps less with
     /// [`Scan::next`] set. Ids of deleted or expired events may be among them.
@@ -32,9 +32,6 @@ pub trait Events: Send + Sync {
     async fn delete(&self, tenant: &TenantId, id: EventId, keep_until: Millis) -> Result<(), Error>;
 }
 
-/// An event as it was read.
-pub type Found = Enriched;
-
 /// Part of the ids of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
@@ -43,6 +40,9 @@ pub struct Scan {
     /// The range that is left, none when it is read to its end.
     pub next: Option<IdRange>,
 }
+
+/// The service that stores events: its progress says what can be read.
+pub const STORING_SERVICE: &str = "retention";
 
 /// How far each service has come in each source.
 #[async_trait]

@@ -5,13 +5,10 @@ use std::time::Duration;
 use domain::source::Source;
 use domain::token::Token;
 use edge::ApiError;
-use store::Progress;
+use store::{Progress, STORING_SERVICE};
 use tokio::time::{Instant, sleep};
 
 use crate::fault;
-
-/// The service whose progress says what can be read.
-pub(crate) const STORING_SERVICE: &str = "retention";
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);

@@ -33,7 +33,7 @@ pub use config::Config;
 pub use error::Error;
 
 /// The consumer group, and the name of this service in the store's progress.
-pub const SERVICE: &str = "retention";
+pub const SERVICE: &str = store::STORING_SERVICE;
 
 /// The lane that is stored.
 const LANE: Lane = Lane::Standard;

@@ -21,7 +21,7 @@ use eventlog::embedded::{self, Retention, TopicConfig};
 use eventlog::runner::{Failure, Processor, Worker};
 use eventlog::{Class, Log, NewRecord, Record, TopicPartition};
 use proto::record::encode_enriched;
-use store::{Events, Found, Position, Progress, Scan};
+use store::{Events, Position, Progress, Scan};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -230,7 +230,7 @@ impl Events for Forgetful {
         tenant: &TenantId,
         ids: &[EventId],
         now: Millis,
-    ) -> Result<Vec<Found>, store::Error> {
+    ) -> Result<Vec<Enriched>, store::Error> {
         self.store.fetch(tenant, ids, now).await
     }
 

@@ -39,11 +39,11 @@ pub async fn ids_come_in_both_orders_from_a_half_open_range(store: &Subject) {
             ordered(&all[1..4], order)
         );
         assert_eq!(
-            store.ids(&demo, all_times().after(all[3]), order).await,
+            store.ids(&demo, all_times().after(all[3].bytes()), order).await,
             ordered(&all[4..], order)
         );
         assert_eq!(
-            store.ids(&demo, all_times().before(all[3]), order).await,
+            store.ids(&demo, all_times().before(all[3].bytes()), order).await,
             ordered(&all[..3], order)
         );
     }

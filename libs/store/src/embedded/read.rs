@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
+use domain::record::Enriched;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -11,7 +12,7 @@ use proto::record::decode_enriched;
 
 use super::progress;
 use super::storage::{Storage, cell_of, decoded, event_key, id_of, unreadable};
-use crate::port::{Error, Found, Position, Scan};
+use crate::port::{Error, Position, Scan};
 
 /// Ids that one call returns, whatever it asks for.
 const MAX_IDS: usize = 10_000;
@@ -19,13 +20,18 @@ const MAX_IDS: usize = 10_000;
 const MAX_SKIPPED: usize = 10_000;
 
 impl Storage {
-    pub(super) fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Found>, Error> {
+    pub(super) fn fetch(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        now: Millis,
+    ) -> Result<Vec<Enriched>, Error> {
         ids.iter()
             .filter_map(|id| self.visible(tenant, *id, now).transpose())
             .collect()
     }
 
-    fn visible(&self, tenant: &TenantId, id: EventId, now: Millis) -> Result<Option<Found>, Error> {
+    fn visible(&self, tenant: &TenantId, id: EventId, now: Millis) -> Result<Option<Enriched>, Error> {
         let key = event_key(tenant, id.bytes());
         let Some(cell) = cell_of(&self.events, &key)? else {
             return Ok(None);
@@ -89,7 +95,7 @@ fn collect(
     entries: impl Iterator<Item = Guard>,
     limit: usize,
     range: IdRange,
-    beyond: impl Fn(IdRange, EventId) -> IdRange,
+    beyond: impl Fn(IdRange, [u8; 16]) -> IdRange,
 ) -> Result<Scan, Error> {
     let limit = limit.min(MAX_IDS);
     let (mut ids, mut skipped, mut left) = (Vec::new(), 0, range);
@@ -102,7 +108,7 @@ fn collect(
         }
         let (key, value) = entry.into_inner().map_err(|error| unreadable(&error))?;
         let id = id_of(&key)?;
-        left = beyond(left, id);
+        left = beyond(left, id.bytes());
         if decoded(&key, Bytes::from(value))?.value.is_some() {
             ids.push(id);
         } else {

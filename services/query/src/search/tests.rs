@@ -13,7 +13,7 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use proptest::prelude::*;
 use store::embedded::Embedded;
-use store::{Events, Found, Scan};
+use store::{Events, Scan};
 
 use super::{Answer, Asked};
 use crate::Config;
@@ -40,7 +40,7 @@ impl Events for Chopped {
         tenant: &TenantId,
         ids: &[EventId],
         now: Millis,
-    ) -> Result<Vec<Found>, store::Error> {
+    ) -> Result<Vec<Enriched>, store::Error> {
         self.store.fetch(tenant, ids, now).await
     }
 
@@ -333,7 +333,7 @@ impl Events for Counting {
         tenant: &TenantId,
         ids: &[EventId],
         now: Millis,
-    ) -> Result<Vec<Found>, store::Error> {
+    ) -> Result<Vec<Enriched>, store::Error> {
         self.fetched
             .fetch_add(u32::try_from(ids.len()).unwrap(), Ordering::SeqCst);
         self.store.fetch(tenant, ids, now).await

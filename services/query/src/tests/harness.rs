@@ -24,11 +24,10 @@ use edge::Access;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use store::embedded::Embedded;
-use store::{Events, Position, Progress};
+use store::{Events, Position, Progress, STORING_SERVICE};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::visible::STORING_SERVICE;
 use crate::{Config, Deps, Service};
 
 /// When everything happens.

@@ -15,7 +15,7 @@ use domain::retention::Class;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use serde_json::json;
-use store::{Events, Found, Scan};
+use store::{Events, Scan};
 
 use super::harness::{Answered, Harness, NOW, event, key_for, tenant};
 use crate::Config;
@@ -417,7 +417,7 @@ impl Events for Down {
         _tenant: &TenantId,
         _ids: &[EventId],
         _now: Millis,
-    ) -> Result<Vec<Found>, store::Error> {
+    ) -> Result<Vec<Enriched>, store::Error> {
         down()
     }
 
