@@ -29,8 +29,10 @@ LOCKED :=
 NEXTEST_PROFILE := default
 endif
 
-.PHONY: help run build test test-rust test-docs test-fuzz check check-format check-clippy check-docs \
-	check-dependencies check-spelling check-proto check-generated audit fix generate fuzz bench tools
+ENGINES := $(or $(CARGO_TARGET_DIR),target)/debug/engines
+
+.PHONY: help run build engines test test-rust test-docs test-fuzz faults check check-format check-clippy check-docs \
+	check-dependencies check-spelling check-proto check-compose check-generated audit fix generate fuzz bench bench-engines tools
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,11 +43,15 @@ run: ## runs the whole system in one process, its data in ./data
 build: ## builds the program, optimised
 	cargo build $(LOCKED) --release --bin sluice
 
+engines: tools ## keeps Kafka, Cassandra and Redis running until Ctrl-C, and prints how to connect
+	cargo build $(LOCKED) --quiet --bin engines
+	$(ENGINES) up
+
 test: tools test-rust test-docs test-fuzz ## runs every test, and every fuzz target for a moment
 
-test-rust: ## runs the tests alone (one of them: ARGS='-p domain a_name')
-	cargo build $(LOCKED) --bin sluice
-	cargo-nextest nextest run $(LOCKED) --workspace --profile $(NEXTEST_PROFILE) $(ARGS)
+test-rust: ## runs the tests alone, on real engines (one of them: ARGS='-p domain a_name')
+	cargo build $(LOCKED) --bin sluice --bin engines
+	$(ENGINES) run -- cargo-nextest nextest run $(LOCKED) --workspace --profile $(NEXTEST_PROFILE) $(ARGS)
 
 test-docs: ## runs the examples in the documentation
 	cargo test $(LOCKED) --workspace --doc --quiet
@@ -54,7 +60,11 @@ test-fuzz: FUZZ_SECONDS ?= 20
 test-fuzz: ## runs every fuzz target for FUZZ_SECONDS (20)
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
-check: tools check-format check-spelling check-proto check-dependencies check-clippy check-docs check-generated ## runs every check that starts no engine
+faults: tools ## kills processes and stops engines for a long time (one story: ARGS=a_name)
+	cargo build $(LOCKED) --bin sluice --bin engines
+	$(ENGINES) run -- cargo-nextest nextest run $(LOCKED) --workspace --test faults --profile faults $(ARGS)
+
+check: tools check-format check-spelling check-proto check-dependencies check-clippy check-docs check-generated check-compose ## runs every check that starts no engine
 	@echo 'check: all passed; advisories are a step of their own, for they need a database from outside: make audit'
 
 check-format: ## is the code formatted?
@@ -78,6 +88,9 @@ check-spelling: ## are the words spelt right?
 check-proto: ## is the protobuf contract in style and compatible?
 	tools/proto.sh
 
+check-compose: ## does a compose tool read docker-compose.yml, and the program the settings in it?
+	tools/compose.sh
+
 check-generated: ## are the generated documents fresh?
 	tools/generate.sh --check
 
@@ -97,8 +110,13 @@ fuzz: FUZZ_SECONDS ?= 600
 fuzz: tools ## runs every fuzz target for FUZZ_SECONDS (600), or those in ARGS
 	tools/fuzz.sh $(FUZZ_SECONDS) $(ARGS)
 
-bench: build ## measures how fast events come in, beside the bare log
+bench: build bench-engines ## measures how fast events come in, beside the bare log
 	cargo bench $(LOCKED) -p e2e --bench ingest
 
-tools: ## installs what is missing of the tools
+bench-engines: build tools ## measures the same on real engines, and the store beside the bare driver
+	cargo build $(LOCKED) --bin engines
+	$(ENGINES) run --throughput -- cargo bench $(LOCKED) -p store --bench cql
+	$(ENGINES) run --throughput -- cargo bench $(LOCKED) -p e2e --bench ingest -- distributed
+
+tools: ## installs what is missing of the tools, and fetches the engines
 	@tools/install.sh '$(SLUICE_TOOLS)'

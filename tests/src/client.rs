@@ -46,18 +46,20 @@ impl Interceptor for WithKey {
 }
 
 impl Client {
-    pub(crate) async fn new(addresses: Addresses, key: &str) -> Self {
-        let channel = Channel::from_shared(format!("http://{}", addresses.grpc))
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
-        Self {
+    /// A client of a system that must be there.
+    pub async fn new(addresses: Addresses, key: &str) -> Self {
+        Self::connect(addresses, key).await.unwrap()
+    }
+
+    /// A client, if the system is there.
+    pub async fn connect(addresses: Addresses, key: &str) -> Result<Self, tonic::transport::Error> {
+        let channel = Channel::from_shared(format!("http://{}", addresses.grpc)).expect("an address is a URI");
+        Ok(Self {
             base: format!("http://{}", addresses.http),
             http: reqwest::Client::new(),
             key: key.to_owned(),
-            channel,
-        }
+            channel: channel.connect().await?,
+        })
     }
 
     /// Where the HTTP API is.
@@ -102,6 +104,14 @@ impl Client {
     /// Sends JSON.
     pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, "application/json", body.to_string()).await
+    }
+
+    /// Sends JSON, and answers with nothing when there is no answer.
+    pub async fn try_post_json(&self, path: &str, body: &Value) -> Option<Answer> {
+        let request = self
+            .request("POST", path)
+            .header("content-type", "application/json");
+        try_answer(request.body(body.to_string())).await.ok()
     }
 
     /// Reads.
@@ -171,14 +181,19 @@ impl Client {
 
 /// Sends a request and reads the whole answer.
 pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    try_answer(request).await.unwrap()
+}
+
+/// As [`answer`], where there may be none.
+pub async fn try_answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = response.bytes().await.unwrap();
-    Answer {
+    let bytes = response.bytes().await?;
+    Ok(Answer {
         status,
         headers,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    }
+    })
 }
 
 /// A gRPC request of a batch.

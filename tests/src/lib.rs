@@ -1,6 +1,9 @@
 //! The harness of the stories: the real program as a child process, and clients that talk to it as anyone would.
 //!
-//! - [`system`]: one `sluice standalone` with a directory of its own.
+//! - [`system`]: a whole system, in one process or in many.
+//! - [`distributed`]: every role as a process of its own, on real engines.
+//! - [`process`]: one process of the program.
+//! - [`clock`]: the present time.
 //! - [`client`]: HTTP and gRPC with a key.
 //! - [`sample`]: events to send.
 #![expect(
@@ -10,8 +13,11 @@
 )]
 
 pub mod client;
+pub mod clock;
+pub mod distributed;
+pub mod process;
 pub mod sample;
 pub mod system;
 
 pub use client::Client;
-pub use system::System;
+pub use system::{Stack, System};

@@ -1,28 +1,26 @@
-//! One `sluice standalone` as a child process, with a directory and free ports of its own.
+//! A whole system of real processes: `sluice standalone`, or every role as a process of its own on real engines.
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::distributed::{Distributed, Endpoints, Role};
+pub use crate::process::{DEADLINE, binary};
+use crate::process::{Launch, Process};
 
-/// How long anything may take on a busy machine.
-pub const DEADLINE: Duration = Duration::from_mins(1);
-
-/// A running system. It is killed when dropped.
-pub struct System {
-    dir: TempDir,
-    process: Option<Child>,
-    addresses: Addresses,
-    settings: Vec<(&'static str, &'static str)>,
+/// Which of the two systems a story is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// One process with embedded engines.
+    Standalone,
+    /// A process for each role, on Kafka, Cassandra and Redis.
+    Distributed,
 }
 
-/// Where it listens.
+/// Where the gateway listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
     /// HTTP API.
@@ -33,226 +31,227 @@ pub struct Addresses {
     pub ops: SocketAddr,
 }
 
+/// A running system. Its processes are killed when it is dropped.
+pub struct System {
+    kind: Kind,
+    scratch: TempDir,
+}
+
+enum Kind {
+    Standalone { process: Process, data: PathBuf },
+    Distributed(Distributed),
+}
+
 impl System {
-    /// Starts one in a new directory and waits until it is ready.
-    pub async fn start() -> Self {
-        Self::start_with([]).await
+    /// Starts one and waits until it is ready, with the tenant `demo`.
+    pub async fn start(stack: Stack) -> Self {
+        Self::start_with(stack, []).await
     }
 
     /// Starts one with settings from the environment, such as `("SLUICE__GATEWAY__...", "1")`.
-    pub async fn start_with(settings: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut system = Self {
-            dir: TempDir::new().unwrap(),
-            process: None,
-            addresses: Addresses {
-                http: nowhere,
-                grpc: nowhere,
-                ops: nowhere,
-            },
-            settings: settings.into_iter().collect(),
+    pub async fn start_with(
+        stack: Stack,
+        settings: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
+        let scratch = TempDir::new().unwrap();
+        let settings: Vec<_> = settings
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let kind = match stack {
+            Stack::Standalone => {
+                let data = scratch.path().join("data");
+                let mut process = standalone(scratch.path(), &data, settings);
+                process.start().await;
+                Kind::Standalone { process, data }
+            }
+            Stack::Distributed => {
+                let distributed = Distributed::start(scratch.path(), Endpoints::shared(), settings).await;
+                Kind::Distributed(distributed)
+            }
         };
-        system.restart().await;
-        system
+        Self { kind, scratch }
     }
 
-    /// Starts it again on the same directory, after [`System::kill`] or [`System::stop`].
+    /// Starts it again with what it has stored, after [`System::kill`] or [`System::stop`].
     pub async fn restart(&mut self) {
-        assert!(self.process.is_none(), "it is running");
-        let addresses = self.data_dir().join("addresses.json");
-        let _ = std::fs::remove_file(&addresses);
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .unwrap();
-        let process = self.command().stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        self.process = Some(process);
-        self.addresses = self
-            .wait_for("addresses.json", || read_addresses(&addresses))
-            .await;
-        let ready = format!("http://{}/ready", self.addresses.ops);
-        let http = reqwest::Client::new();
-        let begin = Instant::now();
-        loop {
-            match http.get(&ready).send().await {
-                Ok(response) if response.status().is_success() => return,
-                _ => self.pause(begin, "readiness").await,
-            }
+        match &mut self.kind {
+            Kind::Standalone { process, .. } => process.start().await,
+            Kind::Distributed(distributed) => distributed.start_all().await,
         }
     }
 
-    /// The command that starts it.
-    fn command(&self) -> Command {
-        let mut command = Command::new(binary());
-        command.arg("standalone").arg("--data-dir").arg(self.data_dir());
-        for listener in ["--http", "--grpc", "--ops"] {
-            command.args([listener, "127.0.0.1:0"]);
-        }
-        command
-            .env("SLUICE__TELEMETRY__FORMAT", "json")
-            .envs(self.settings.iter().copied());
-        command
-    }
-
-    /// Ends it as a power cut would.
+    /// Ends every process of it as a power cut would.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
+        match &mut self.kind {
+            Kind::Standalone { process, .. } => process.kill(),
+            Kind::Distributed(distributed) => distributed.kill_all(),
         }
     }
 
-    /// Asks it to end, and waits until it has.
-    pub async fn stop(&mut self) -> ExitStatus {
-        let mut process = self.process.take().expect("it is running");
-        let terminated = Command::new("kill")
-            .args(["-TERM", &process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(terminated.success());
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = process.try_wait().unwrap() {
-                return status;
+    /// Asks every process to end, and tells whether all ended well.
+    pub async fn stop(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Standalone { process, .. } => {
+                process.terminate();
+                process.ended().await.success()
             }
-            assert!(begin.elapsed() < DEADLINE, "it did not end\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            Kind::Distributed(distributed) => distributed.stop_all().await,
         }
     }
 
     /// A client with the key of the tenant `demo`.
     pub async fn client(&self) -> Client {
-        Client::new(self.addresses, &self.key("demo.key")).await
+        self.client_with(&self.demo_key()).await
     }
 
     /// A client with the platform key.
     pub async fn platform(&self) -> Client {
-        Client::new(self.addresses, &self.key("platform.key")).await
+        let key = match &self.kind {
+            Kind::Standalone { data, .. } => read_key(&data.join("platform.key")),
+            Kind::Distributed(distributed) => distributed.platform_key().to_owned(),
+        };
+        self.client_with(&key).await
     }
 
     /// A client with this key.
     pub async fn client_with(&self, key: &str) -> Client {
-        Client::new(self.addresses, key).await
+        Client::new(self.addresses(), key).await
     }
 
-    /// The key in a file of the data directory.
-    pub fn key(&self, file: &str) -> String {
-        std::fs::read_to_string(self.data_dir().join(file))
-            .unwrap()
-            .trim()
-            .to_owned()
+    /// The key of the tenant `demo`.
+    pub fn demo_key(&self) -> String {
+        match &self.kind {
+            Kind::Standalone { data, .. } => read_key(&data.join("demo.key")),
+            Kind::Distributed(distributed) => distributed.demo_key().to_owned(),
+        }
+    }
+
+    /// The process that clients talk to.
+    pub fn front(&self) -> &Process {
+        match &self.kind {
+            Kind::Standalone { process, .. } => process,
+            Kind::Distributed(distributed) => distributed.gateway(),
+        }
+    }
+
+    /// Asks the processes of a role to end, where each role is a process of its own.
+    pub async fn stop_role(&mut self, role: Role) {
+        if let Kind::Distributed(distributed) = &mut self.kind {
+            let index = distributed.index(role);
+            distributed.process(index).terminate();
+            distributed.process(index).ended().await;
+        }
+    }
+
+    /// Starts the process of a role again.
+    pub async fn start_role(&mut self, role: Role) {
+        if let Kind::Distributed(distributed) = &mut self.kind {
+            let index = distributed.index(role);
+            distributed.spawn(index).await;
+        }
+    }
+
+    /// Its roles, where each is a process of its own.
+    pub fn distributed(&self) -> &Distributed {
+        match &self.kind {
+            Kind::Distributed(distributed) => distributed,
+            Kind::Standalone { .. } => panic!("it is one process"),
+        }
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
-        self.addresses
-    }
-
-    /// Where it keeps its data.
-    pub fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        addresses_of(self.front())
     }
 
     /// A directory for the story's own files.
     pub fn scratch(&self) -> &Path {
-        self.dir.path()
+        self.scratch.path()
     }
 
-    /// Its resident memory in bytes.
+    /// Resident memory of all its processes, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        self.memory("VmRSS:")
+        self.processes()
+            .iter()
+            .map(|process| process.resident_bytes())
+            .sum()
     }
 
-    /// The most resident memory it has had, in bytes.
+    /// The most resident memory that each of its processes has had, summed, in bytes.
     pub fn peak_bytes(&self) -> u64 {
-        self.memory("VmHWM:")
+        self.processes().iter().map(|process| process.peak_bytes()).sum()
     }
 
-    fn memory(&self, name: &str) -> u64 {
-        let pid = self.process.as_ref().expect("it is running").id();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    fn processes(&self) -> Vec<&Process> {
+        match &self.kind {
+            Kind::Standalone { process, .. } => vec![process],
+            Kind::Distributed(distributed) => distributed.processes().collect(),
+        }
     }
 
     /// A client command of the program, talking to this system with the key of the tenant `demo`.
     pub fn cli(&self, args: &[&str]) -> Command {
+        let addresses = self.addresses();
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.scratch());
-        command.args(["--url", &format!("http://{}", self.addresses.http)]);
-        command.args(["--grpc", &format!("http://{}", self.addresses.grpc)]);
-        command.env("SLUICE_KEY", self.key("demo.key"));
+        command.args(["--url", &format!("http://{}", addresses.http)]);
+        command.args(["--grpc", &format!("http://{}", addresses.grpc)]);
+        command.env("SLUICE_KEY", self.demo_key());
         command
     }
 
-    /// What it has logged so far.
+    /// What its processes have logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+        self.processes().iter().map(|process| process.log()).collect()
     }
 
     /// Fails when it has logged a warning or an error that does not contain one of `expected`.
     pub fn assert_quiet(&self, expected: &[&str]) {
-        for line in self.log().lines() {
-            let is_loud = line.contains("\"level\":\"WARN\"")
-                || line.contains("\"level\":\"ERROR\"")
-                || line.contains("panicked");
-            assert!(
-                !is_loud || expected.iter().any(|text| line.contains(text)),
-                "unexpected: {line}"
-            );
+        for process in self.processes() {
+            let log = process.log();
+            let unexpected = log
+                .lines()
+                .find(|line| is_loud(line) && !expected.iter().any(|text| line.contains(text)));
+            assert_eq!(unexpected, None, "{}", process.name());
         }
     }
+}
 
-    fn log_path(&self) -> PathBuf {
-        self.dir.path().join("log")
-    }
+fn is_loud(line: &str) -> bool {
+    line.contains("\"level\":\"WARN\"") || line.contains("\"level\":\"ERROR\"") || line.contains("panicked")
+}
 
-    async fn wait_for<T>(&mut self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-        let begin = Instant::now();
-        loop {
-            if let Some(found) = found() {
-                return found;
-            }
-            self.pause(begin, what).await;
-        }
-    }
+/// One process with the whole system, its data in `data`.
+pub fn standalone(dir: &Path, data: &Path, settings: Vec<(String, String)>) -> Process {
+    let launch = Launch {
+        name: "standalone".to_owned(),
+        args: vec![
+            "standalone".into(),
+            "--data-dir".into(),
+            data.display().to_string(),
+        ],
+        settings,
+        addresses: data.join("addresses.json"),
+        listeners: ["http", "grpc", "ops"]
+            .map(|name| (name, format!("SLUICE__LISTEN__{}", name.to_uppercase())))
+            .into(),
+        wrapper: Vec::new(),
+        own_mounts: false,
+    };
+    Process::new(launch, dir)
+}
 
-    async fn pause(&mut self, begin: Instant, what: &str) {
-        let ended = self
-            .process
-            .as_mut()
-            .and_then(|process| process.try_wait().unwrap());
-        assert!(ended.is_none(), "it ended with {ended:?}\n{}", self.log());
-        assert!(begin.elapsed() < DEADLINE, "no {what} in time\n{}", self.log());
-        tokio::time::sleep(Duration::from_millis(5)).await;
+/// Where a process with all three listeners listens.
+pub fn addresses_of(process: &Process) -> Addresses {
+    let listening = process.listening();
+    Addresses {
+        http: listening.http.expect("it has an HTTP API"),
+        grpc: listening.grpc.expect("it has a gRPC API"),
+        ops: listening.ops.expect("it can be watched"),
     }
 }
 
-impl Drop for System {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn read_addresses(path: &Path) -> Option<Addresses> {
-    let read: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    let address = |name: &str| read[name].as_str()?.parse().ok();
-    Some(Addresses {
-        http: address("http")?,
-        grpc: address("grpc")?,
-        ops: address("ops")?,
-    })
-}
-
-/// The program under test, which is built beside the tests.
-pub fn binary() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let built = tests.parent().and_then(Path::parent).unwrap().join("sluice");
-    assert!(
-        built.exists(),
-        "{} is not there: `make test` builds it, or `cargo build --bin sluice`",
-        built.display()
-    );
-    built
+fn read_key(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap().trim().to_owned()
 }

@@ -38,7 +38,7 @@ pub(crate) fn partition() -> TopicPartition {
 impl Follower {
     /// Reads all that the topic has now.
     pub async fn start(log: Arc<dyn Log>) -> Result<Self, Error> {
-        let partitions = log.partitions(topic::CONTROL)?;
+        let partitions = log.partitions(topic::CONTROL).await?;
         if partitions != 1 {
             return Err(Error::Partitions { partitions });
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chassis::clock::Clock;
 use chassis::random::Random;
-use domain::control::{KeyRecord, Record, Revocation, State, TenantRecord};
+use domain::control::{KeyRecord, Record, Revocation, State, TenantRecord, TopicsRecord};
 use domain::key::{ApiKey, KeyId, Peppers};
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -99,6 +99,20 @@ impl Writer {
         };
         self.0.write(&Record::Key(record.clone())).await?;
         Ok((key, record))
+    }
+
+    /// Says that the topics of events were made anew, and returns their generation from now on.
+    pub async fn raise_generation(&self) -> Result<u32, Error> {
+        let _turn = self.0.turn.lock().await;
+        let state = self.0.newest().await?;
+        let topics = TopicsRecord {
+            generation: state.generation().saturating_add(1),
+            version: state
+                .topics()
+                .map_or(1, |topics| topics.version.saturating_add(1)),
+        };
+        self.0.write(&Record::Topics(topics.clone())).await?;
+        Ok(topics.generation)
     }
 
     /// Ends a key for good. Ending it again changes nothing.

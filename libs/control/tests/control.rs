@@ -13,11 +13,12 @@ use chassis::random::Seeded;
 use control::{Class, Error, Follower, NewKey, SEEN_WITHIN, View, Writer};
 use domain::control::{Denied, State};
 use domain::key::{ApiKey, KeyId, Pepper, Peppers, Scope};
+use domain::source::FIRST_GENERATION;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::topic;
 use eventlog::embedded::{Config, Embedded, Retention, TopicConfig};
-use eventlog::{Appended, Bounds, Consumer, Log, NewRecord, Record, TopicPartition};
+use eventlog::{Appended, Bounds, Consumer, Log, NewRecord, Record, Sequence, TopicPartition};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -251,6 +252,23 @@ async fn two_keys_never_share_an_id() {
 }
 
 #[tokio::test]
+async fn a_generation_that_is_raised_is_seen_and_stays() {
+    let dir = TempDir::new().unwrap();
+    let log = open(dir.path(), 1);
+    let process = Process::start(Arc::clone(&log), 1).await;
+    assert_eq!(process.view.state().generation(), FIRST_GENERATION);
+    for generation in [2, 3] {
+        assert_eq!(process.writer.raise_generation().await.unwrap(), generation);
+        assert_eq!(process.view.state().generation(), generation);
+    }
+    let topics = process.view.state().topics().cloned();
+    assert_eq!(topics.map(|topics| topics.version), Some(2));
+    process.stop().await;
+    let restarted = Follower::start(log).await.unwrap();
+    assert_eq!(restarted.view().state().generation(), 3);
+}
+
+#[tokio::test]
 async fn a_topic_of_several_partitions_is_refused() {
     let dir = TempDir::new().unwrap();
     let started = Follower::start(open(dir.path(), 2)).await;
@@ -315,7 +333,11 @@ impl Log for Silent {
             .collect()
     }
 
-    fn partitions(&self, _: &str) -> Result<u32, eventlog::Error> {
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, eventlog::Error> {
+        Err(eventlog::Error::Closed)
+    }
+
+    async fn partitions(&self, _: &str) -> Result<u32, eventlog::Error> {
         Ok(1)
     }
 

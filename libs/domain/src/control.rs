@@ -3,5 +3,5 @@
 mod record;
 mod state;
 
-pub use record::{BadRecord, KeyRecord, MAX_NAME_BYTES, Record, Revocation, TenantRecord};
+pub use record::{BadRecord, KeyRecord, MAX_NAME_BYTES, Record, Revocation, TenantRecord, TopicsRecord};
 pub use state::{Caller, Denied, State};

@@ -17,6 +17,8 @@ pub const CONNECTIONS: &str = "sluice_http_connections";
 /// Counter of connections closed because the peer did not read or did not speak. Labels: `listener`, `cause`
 /// (`read`, `write`).
 pub const STALLED_CONNECTIONS: &str = "sluice_http_stalled_connections_total";
+/// Counter of connections closed because the greeting of TLS failed. Labels: `listener`, `cause` (`refused`, `silent`).
+pub const FAILED_HANDSHAKES: &str = "sluice_tls_failed_handshakes_total";
 
 /// Tells the recorder of this process what the metrics mean.
 pub fn describe() {
@@ -28,5 +30,10 @@ pub fn describe() {
         STALLED_CONNECTIONS,
         Unit::Count,
         "connections closed because the peer did not read or did not speak"
+    );
+    describe_counter!(
+        FAILED_HANDSHAKES,
+        Unit::Count,
+        "connections closed because the greeting of TLS failed"
     );
 }

@@ -2,12 +2,16 @@
 //! the time that a peer may neither speak nor read.
 //!
 //! - Connections above [`ServerLimits::max_connections`] wait in the backlog of the system.
+//! - Where a [`Listener`] has TLS, a peer is greeted in the task of its connection, within
+//!   [`ServerLimits::header_read`]; one that speaks in the clear is dropped.
 //! - A peer that sends no request, or does not take its answer, is dropped.
 //! - At shutdown no connection is accepted any more; those that are open finish what they have begun, until
 //!   [`ServerLimits::drain`] is over.
 //!
 //! It does not bound bodies: see [`body`](crate::body).
 
+mod config;
+mod listener;
 mod stall;
 
 use std::io;
@@ -18,14 +22,19 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+pub use self::config::Server;
+pub use self::listener::Listener;
 use self::stall::StallGuard;
 use crate::metric_definitions as definitions;
+use crate::tls::{Speaks, Tls};
 
 /// When accepting fails, the cause (no free descriptors) does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +48,8 @@ pub struct ServerLimits {
     pub max_connections: usize,
     /// Bytes of the head of a request.
     pub max_header_bytes: u32,
-    /// How long the head of a request may take, and a connection without a request may stay.
+    /// How long the greeting of TLS and the head of a request may take, each, and a connection without a request may
+    /// stay.
     pub header_read: Duration,
     /// How long a peer may take nothing of what is ready for it.
     pub write_stall: Duration,
@@ -74,27 +84,27 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until `shutdown`, then drains.
+/// Serves HTTP/1.1 and HTTP/2 until `shutdown`, then drains.
 pub async fn serve_http(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let builder = builder(limits);
-    serve("http", listener, router, builder, limits, shutdown).await
+    serve(Speaks::Http, listener.into(), router, builder, limits, shutdown).await
 }
 
 /// Serves gRPC, over HTTP/2 only, until `shutdown`, then drains. The router is that of
 /// [`Routes`](tonic::service::Routes), or such with layers.
 pub async fn serve_grpc(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let builder = builder(limits).http2_only();
-    serve("grpc", listener, router, builder, limits, shutdown).await
+    serve(Speaks::Grpc, listener.into(), router, builder, limits, shutdown).await
 }
 
 type Builder = auto::Builder<TokioExecutor>;
@@ -120,19 +130,22 @@ fn builder(limits: ServerLimits) -> Builder {
 }
 
 async fn serve(
-    name: &'static str,
-    listener: TcpListener,
+    speaks: Speaks,
+    listener: Listener,
     router: Router,
     builder: Builder,
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let Listener { socket, tls } = listener;
+    let name = speaks.name();
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let mut connections = JoinSet::new();
-    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
+    while let Some(accepted) = shutdown.run_until_cancelled(accept(&socket, &slots)).await {
         let (stream, slot) = accepted?;
         let connection = Connection {
-            name,
+            speaks,
+            tls: tls.clone(),
             router: router.clone(),
             builder: builder.clone(),
             limits,
@@ -146,7 +159,7 @@ async fn serve(
             report(name, ended);
         }
     }
-    drop(listener);
+    drop(socket);
     let drained = async {
         while let Some(ended) = connections.join_next().await {
             report(name, ended);
@@ -191,7 +204,8 @@ async fn accept(
 }
 
 struct Connection {
-    name: &'static str,
+    speaks: Speaks,
+    tls: Option<Arc<Tls>>,
     router: Router,
     builder: Builder,
     limits: ServerLimits,
@@ -199,13 +213,42 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
-        let name = self.name;
+    async fn run(mut self, stream: TcpStream) {
+        let name = self.speaks.name();
         let _open = Open::new(name);
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(listener = name, %error, "connection is gone");
             return;
         }
+        match self.tls.take() {
+            None => self.serve(stream).await,
+            Some(tls) => {
+                if let Some(stream) = self.greet(&tls, stream).await {
+                    self.serve(stream).await;
+                }
+            }
+        }
+    }
+
+    /// The connection behind TLS, if the peer gets there in time.
+    async fn greet(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let name = self.speaks.name();
+        let greeted = timeout(self.limits.header_read, tls.accept(stream, self.speaks));
+        let (cause, error) = match self.shutdown.run_until_cancelled(greeted).await? {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => ("refused", error.to_string()),
+            Err(elapsed) => ("silent", elapsed.to_string()),
+        };
+        metrics::counter!(definitions::FAILED_HANDSHAKES, "listener" => name, "cause" => cause).increment(1);
+        tracing::debug!(listener = name, error, "handshake failed");
+        None
+    }
+
+    async fn serve<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let name = self.speaks.name();
         let io = StallGuard::new(stream, name, self.limits);
         let service = TowerToHyperService::new(self.router);
         let connection = self.builder.serve_connection(TokioIo::new(io), service);

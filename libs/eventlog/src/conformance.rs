@@ -6,6 +6,7 @@
 mod groups;
 mod log;
 mod runner;
+mod sequence;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 pub use self::groups::*;
 pub use self::log::*;
 pub use self::runner::*;
+pub use self::sequence::*;
 use crate::port::{Appended, Consumer, Log, Notice};
 use crate::record::{NewRecord, Record, TopicPartition};
 
@@ -82,6 +84,12 @@ macro_rules! log_conformance {
             too_large_record_is_poison_and_the_others_go_on,
             full_buffer_is_refused_at_once,
             acknowledged_records_survive_reopening,
+            sequence_keeps_the_order_of_its_calls,
+            sequence_spans_partitions,
+            sequence_goes_on_after_a_refusal,
+            broken_sequence_appends_nothing_more,
+            dropped_call_breaks_the_sequence,
+            dropped_call_in_the_queue_breaks_the_sequence,
             commits_survive_reopening,
             each_record_goes_to_exactly_one_member,
             commit_is_remembered_by_the_next_member,

@@ -9,7 +9,7 @@
 //!
 //! - [`config`](Config): settings; `storage`: what is on disk; `codec`: the layout of a record.
 //! - `writer`: group commit; `memory`: its bound on recent records; `retention`: removal of old records.
-//! - `group`: who has which partition; `consumer`: a member of a group.
+//! - `group`: who has which partition; `consumer`: a member of a group; `sequence`: appends that break at the first failure.
 
 pub mod codec;
 mod config;
@@ -17,6 +17,7 @@ mod consumer;
 mod group;
 mod memory;
 mod retention;
+mod sequence;
 mod storage;
 mod writer;
 
@@ -36,15 +37,13 @@ pub use self::config::{Clock, Config, Retention, TopicConfig};
 use self::consumer::Member;
 use self::retention::Retainer;
 use self::storage::{Partition, Storage, locked};
-use self::writer::{Append, Command, InFlight, Writer};
-use crate::metric_definitions as definitions;
-use crate::port::{Appended, Bounds, Consumer, Error, Log};
+use self::writer::{Append, Command, Writer};
+use crate::in_flight::RECORD_OVERHEAD_BYTES;
+use crate::port::{Appended, Bounds, Consumer, Error, Log, Sequence};
 use crate::record::{NewRecord, Record, TopicPartition};
 
 /// Calls that may wait for the writer, however small they are.
 const MAX_CALLS: usize = 4_096;
-/// What a waiting record takes beside its bytes.
-const RECORD_OVERHEAD_BYTES: usize = 64;
 /// How long closing waits for reads that are under way.
 const MAX_CLOSING: Duration = Duration::from_secs(5);
 
@@ -112,6 +111,11 @@ impl OpenError {
 pub struct Embedded(Arc<Handle>);
 
 impl Embedded {
+    /// Why this record would be refused, whatever else is appended.
+    fn refusal(&self, record: &NewRecord) -> Option<Error> {
+        self.0.admit(record).err()
+    }
+
     /// Opens the log in `dir`, or makes a new one. Blocks while what was not yet written out is read back.
     pub fn open(dir: impl AsRef<Path>, config: Config) -> Result<Self, OpenError> {
         Handle::open(dir.as_ref(), config).map(|handle| Self(Arc::new(handle)))
@@ -278,8 +282,7 @@ impl Handle {
         bytes: usize,
     ) -> Result<Vec<Appended>, Error> {
         self.storage.check_writable()?;
-        let in_flight = InFlight::reserve(&self.storage, bytes)
-            .inspect_err(|_| metrics::counter!(definitions::REFUSED_CALLS).increment(1))?;
+        let in_flight = self.storage.in_flight.reserve(bytes)?;
         let max_bytes = self.storage.config.max_record_bytes;
         let records = accepted
             .into_iter()
@@ -321,7 +324,11 @@ impl Log for Embedded {
         self.0.append(records).await
     }
 
-    fn partitions(&self, topic: &str) -> Result<u32, Error> {
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, Error> {
+        Ok(Arc::new(sequence::Appends::new(self.clone())))
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         let count = self.0.storage.topic(topic)?.len();
         Ok(u32::try_from(count).expect("a topic has at most 1,024 partitions"))
     }

@@ -20,7 +20,7 @@ pub const ASSIGNED_PARTITIONS: &str = "sluice_log_assigned_partitions";
 /// Counter of drained partitions. Labels: `group`, `outcome` (`completed`, `aborted`).
 pub const DRAINS: &str = "sluice_log_drains_total";
 
-/// Counter of records acknowledged by the embedded log. Labels: `topic`.
+/// Counter of records acknowledged by the log. Labels: `topic`.
 pub const APPENDED_RECORDS: &str = "sluice_log_appended_records_total";
 /// Counter of calls refused because the buffer was full.
 pub const REFUSED_CALLS: &str = "sluice_log_refused_calls_total";
@@ -30,6 +30,11 @@ pub const IN_FLIGHT_BYTES: &str = "sluice_log_in_flight_bytes";
 pub const GROUP_COMMIT_SECONDS: &str = "sluice_log_group_commit_seconds";
 /// Counter of records removed by retention and compaction. Labels: `topic`.
 pub const REMOVED_RECORDS: &str = "sluice_log_removed_records_total";
+
+/// Counter of records that the log on Kafka gave up. Labels: `topic`.
+pub const DELIVERY_FAILURES: &str = "sluice_log_delivery_failures_total";
+/// Counter of sequences of appends that the log on Kafka broke.
+pub const BROKEN_SEQUENCES: &str = "sluice_log_broken_sequences_total";
 
 /// Tells the recorder of this process what the metrics mean.
 pub fn describe() {
@@ -55,7 +60,7 @@ pub fn describe() {
     describe_counter!(
         APPENDED_RECORDS,
         Unit::Count,
-        "records acknowledged by the embedded log"
+        "records acknowledged by the log"
     );
     describe_counter!(
         REFUSED_CALLS,
@@ -76,5 +81,15 @@ pub fn describe() {
         REMOVED_RECORDS,
         Unit::Count,
         "records removed by retention and compaction"
+    );
+    describe_counter!(
+        DELIVERY_FAILURES,
+        Unit::Count,
+        "records that the log on Kafka gave up"
+    );
+    describe_counter!(
+        BROKEN_SEQUENCES,
+        Unit::Count,
+        "sequences of appends that were broken"
     );
 }

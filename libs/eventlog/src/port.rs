@@ -1,5 +1,6 @@
 //! The seam between the services and a log: [`Log`] to append and read, [`Consumer`] to take part in a group.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,8 +20,11 @@ pub trait Log: Send + Sync {
     /// Dropping the future does not take the records back.
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Appended, Error>>;
 
+    /// Opens a sequence: appends of this process that follow each other without gaps.
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, Error>;
+
     /// Number of partitions of a topic.
-    fn partitions(&self, topic: &str) -> Result<u32, Error>;
+    async fn partitions(&self, topic: &str) -> Result<u32, Error>;
 
     /// The offsets that the partition has now.
     async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, Error>;
@@ -41,6 +45,24 @@ pub trait Log: Send + Sync {
     /// Joins `group`, which shares the partitions of `topics` among its consumers.
     /// Dropping the consumer leaves the group.
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, Error>;
+}
+
+/// Appends of which every partition has a prefix, whatever fails.
+///
+/// What the calls gave to one partition, in the order of the calls, is there in that order and without gaps up to
+/// some record: none behind a record that failed is in the log, now or later. A call begins when its future is
+/// first polled.
+#[async_trait]
+pub trait Sequence: Send + Sync {
+    /// As [`Log::append`]. A call that is refused with [`Error::Full`] or [`Error::RecordTooLarge`] has appended
+    /// nothing and changes nothing: the caller may go on with other records. After any other failure, or a call whose
+    /// future was dropped, the sequence is broken: this and all later calls fail with [`Error::Broken`] or the cause,
+    /// and nothing more is appended. The caller then opens another and goes on with the first record that was not
+    /// acknowledged.
+    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Appended, Error>>;
+
+    /// Whether nothing more will be appended.
+    fn is_broken(&self) -> bool;
 }
 
 /// One member of a group.
@@ -129,6 +151,12 @@ pub enum Error {
         /// What the log said.
         reason: String,
     },
+    /// The sequence appends nothing more.
+    #[error("sequence of appends is broken: {reason}")]
+    Broken {
+        /// What broke it.
+        reason: String,
+    },
     /// A record is larger than the log takes.
     #[error("record has {bytes} bytes, the log takes at most {max_bytes}")]
     RecordTooLarge {
@@ -178,7 +206,9 @@ impl Error {
     /// Exhaustive on purpose: a new variant does not compile until someone classifies it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Full { .. } | Self::Unavailable { .. } | Self::NotAssigned { .. } => Class::Transient,
+            Self::Full { .. } | Self::Unavailable { .. } | Self::Broken { .. } | Self::NotAssigned { .. } => {
+                Class::Transient
+            }
             Self::RecordTooLarge { .. } => Class::Poison,
             Self::UnknownPartition { .. }
             | Self::OffsetOutOfRange { .. }

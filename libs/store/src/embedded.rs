@@ -37,12 +37,12 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use tokio::task;
 
-pub use self::config::{Clock, Config};
+pub use self::config::Config;
 use self::storage::{Storage, locked};
 use self::sweep::Sweeper;
 pub use self::sweep::Swept;
-use crate::metric_definitions as definitions;
-use crate::port::{Class, Error, Events, Position, Progress, Scan};
+use crate::metric_definitions::{self as definitions, count_failure};
+use crate::port::{Error, Events, Position, Progress, Scan};
 
 /// A handle on the store. Clones share it; when the last one is dropped, and no call is under way, the store
 /// makes everything durable and closes, which blocks for about one fsync.
@@ -216,13 +216,4 @@ impl Progress for Embedded {
         })
         .await
     }
-}
-
-fn count_failure(call: &'static str, error: &Error) {
-    let class = match error.class() {
-        Class::Transient => "transient",
-        Class::Poison => "poison",
-        Class::Fatal => "fatal",
-    };
-    metrics::counter!(definitions::FAILED_CALLS, "call" => call, "class" => class).increment(1);
 }

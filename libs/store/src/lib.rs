@@ -3,14 +3,16 @@
 //! - [`port`]: [`Events`] and [`Progress`], implemented by the adapters.
 //! - [`stamp`]: the computed stamps that make last write win without a clock.
 //! - [`embedded`]: the adapter that keeps its rows in a directory of this machine.
+//! - [`cql`]: the adapter that keeps them in ScyllaDB or Cassandra.
 //! - `conformance` (feature of that name): the contract of the port as tests that every adapter runs.
 //! - [`metric_definitions`]: the metrics of this crate.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod cql;
 pub mod embedded;
 pub mod metric_definitions;
 pub mod port;
 pub mod stamp;
 
-pub use port::{Class, Error, Events, Position, Progress, STORING_SERVICE, Scan};
+pub use port::{Class, Clock, Error, Events, Position, Progress, STORING_SERVICE, Scan};

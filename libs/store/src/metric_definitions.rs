@@ -2,13 +2,23 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
+use crate::port::{Class, Error};
+
 /// Counter of rows that were put. Label: `outcome` (`written`, `stale` where one at least as new was there,
-/// `expired`).
+/// `expired`). A cluster does not say what was stale.
 pub const PUT_ROWS: &str = "sluice_store_put_rows_total";
 /// Histogram of the seconds of one call. Label: `call` (`put`, `fetch`, `ids`, `delete`, `position`, `advance`).
 pub const CALL_SECONDS: &str = "sluice_store_call_seconds";
 /// Counter of calls that failed. Labels: `call` as above, `class` (`transient`, `poison`, `fatal`).
 pub const FAILED_CALLS: &str = "sluice_store_failed_calls_total";
+/// Histogram of the seconds of one request to a cluster, from when there was room for it. Label: `statement`
+/// (`insert_events` for batches, `insert_event`, `fetch_events`, `delete_event`, `read_ids`, `insert_marker`,
+/// `fetch_markers`, `advance`, `position`).
+pub const REQUEST_SECONDS: &str = "sluice_store_request_seconds";
+/// Counter of requests to a cluster that failed. Label: `statement` as above.
+pub const FAILED_REQUESTS: &str = "sluice_store_failed_requests_total";
+/// Counter of rows that were read from a cluster. Label: `kind` (`event`, `id`).
+pub const READ_ROWS: &str = "sluice_store_read_rows_total";
 /// Histogram of the seconds of one fsync of the embedded store.
 pub const SYNC_SECONDS: &str = "sluice_store_sync_seconds";
 /// Counter of expired entries that were removed. Label: `kind` (`row`, `marker`).
@@ -22,6 +32,17 @@ pub fn describe() {
     describe_histogram!(CALL_SECONDS, Unit::Seconds, "time of one call of the store");
     describe_counter!(FAILED_CALLS, Unit::Count, "calls of the store that failed");
     describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "time of one request to the cluster"
+    );
+    describe_counter!(
+        FAILED_REQUESTS,
+        Unit::Count,
+        "requests to the cluster that failed"
+    );
+    describe_counter!(READ_ROWS, Unit::Count, "rows that were read from the cluster");
+    describe_histogram!(
         SYNC_SECONDS,
         Unit::Seconds,
         "time of one fsync of the embedded store"
@@ -31,4 +52,14 @@ pub fn describe() {
         WRITABLE,
         "1 where the embedded store takes writes, 0 after a failed write"
     );
+}
+
+/// Counts a call of the port that failed.
+pub(crate) fn count_failure(call: &'static str, error: &Error) {
+    let class = match error.class() {
+        Class::Transient => "transient",
+        Class::Poison => "poison",
+        Class::Fatal => "fatal",
+    };
+    metrics::counter!(FAILED_CALLS, "call" => call, "class" => class).increment(1);
 }

@@ -1,6 +1,8 @@
 //! The seam between the services and a store. Narrow on purpose: planning, merging, cursors and policies are
 //! written once, above it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
@@ -8,6 +10,9 @@ use domain::record::Enriched;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+
+/// The wall clock, for what a call has no time to go by.
+pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// Rows of events.
 #[async_trait]

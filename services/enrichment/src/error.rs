@@ -24,7 +24,8 @@ pub enum Error {
     /// What the group has committed is not in the accepted partition.
     #[error(
         "{partition} has the offsets {start} to {end}, but enrichment goes on at {committed}: the topic was made \
-         anew or has lost records that were never enriched; restore it, or begin anew with log and store"
+         anew or has lost records that were never enriched; restore it, or take what is there as new with `sluice \
+         migrate --new-generation`"
     )]
     CommitOutOfRange {
         /// The accepted partition.
@@ -38,16 +39,68 @@ pub enum Error {
     },
     /// The enriched partition has a fate of a record that was never accepted.
     #[error(
-        "{partition} ends at {end}, but the fate of its offset {origin} is written: the topic was made anew; \
-         restore it, or begin anew with log and store"
+        "{accepted} ends at {end}, but {enriched} has the fate of its offset {origin}: {accepted_topic} was made anew; \
+         {remedy}", accepted_topic = accepted.topic, remedy = remedy(enriched)
     )]
     FateOfTheFuture {
         /// The accepted partition.
-        partition: TopicPartition,
+        accepted: TopicPartition,
         /// Its end.
         end: u64,
+        /// The enriched partition.
+        enriched: TopicPartition,
         /// The accepted offset of the fate.
         origin: u64,
+    },
+    /// A fate is not that of the accepted record with its origin.
+    #[error(
+        "record {offset} of {enriched} says that it comes from record {origin} of {accepted}, which is another one: \
+         one of the topics was made anew; {remedy}", remedy = remedy(enriched)
+    )]
+    OtherEvent {
+        /// The accepted partition.
+        accepted: TopicPartition,
+        /// The origin.
+        origin: u64,
+        /// The enriched partition.
+        enriched: TopicPartition,
+        /// The offset of the fate.
+        offset: u64,
+    },
+    /// Enrichment would go on behind accepted records that have no fate.
+    #[error(
+        "{enriched} has the fates of origins below {next}, but enrichment goes on at {start} of {accepted}: \
+         {enriched_topic} was made anew, or accepted records were removed before they were enriched; {remedy}",
+        enriched_topic = enriched.topic, remedy = remedy(enriched)
+    )]
+    FatesMissing {
+        /// The accepted partition.
+        accepted: TopicPartition,
+        /// The enriched partition.
+        enriched: TopicPartition,
+        /// The lowest origin without a fate.
+        next: u64,
+        /// Where enrichment goes on.
+        start: u64,
+    },
+    /// There were fates, which the log has removed by age, and there is no commit either.
+    #[error(
+        "{enriched} had fates and the log has removed them, and nothing is committed for {accepted}: whether the \
+         fates were those of its records can't be told; {remedy}", remedy = remedy(enriched)
+    )]
+    NothingTells {
+        /// The accepted partition.
+        accepted: TopicPartition,
+        /// The enriched partition.
+        enriched: TopicPartition,
+    },
+    /// A record of the enriched partition is no fate.
+    #[error("record {offset} of {partition} has no `origin`: something else writes to this topic")]
+    NoOrigin {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: u64,
     },
     /// The log broke its promise to append in order.
     #[error("{partition} took the fate of a later origin although that of {origin} failed: {reason}")]
@@ -67,6 +120,15 @@ pub enum Error {
     Runner(#[from] runner::Error),
 }
 
+/// What helps where the fates are not those of the accepted records: these stay, and get fates anew.
+fn remedy(enriched: &TopicPartition) -> String {
+    format!(
+        "restore it, or stop all roles, delete {} and run `sluice migrate --new-generation`: then what is accepted \
+         is enriched as new",
+        enriched.topic
+    )
+}
+
 impl Error {
     /// What the runner is told. Exhaustive on purpose.
     pub(crate) fn into_failure(self) -> Failure {
@@ -75,6 +137,10 @@ impl Error {
             Self::UnequalPartitions { .. }
             | Self::CommitOutOfRange { .. }
             | Self::FateOfTheFuture { .. }
+            | Self::OtherEvent { .. }
+            | Self::FatesMissing { .. }
+            | Self::NothingTells { .. }
+            | Self::NoOrigin { .. }
             | Self::Gap { .. }
             | Self::Log(_)
             | Self::Runner(_) => Failure::fatal(self),

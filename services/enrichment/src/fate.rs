@@ -1,4 +1,4 @@
-//! Accepted record -> its fate. Pure: the same record always has the same fate.
+//! Accepted record -> its fate, and back to its origin. Pure: the same record always has the same fate.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use domain::record::{Accepted, Enriched};
 use domain::retention::Class;
 use domain::topic;
 use eventlog::{Headers, NewRecord, Record, TopicPartition};
-use proto::record::{BadRecord, decode_accepted, encode_enriched};
+use proto::record::{BadRecord, decode_accepted, decode_enriched, encode_enriched};
 
 /// What becomes of one accepted record.
 pub(crate) struct Fate {
@@ -23,6 +23,32 @@ impl Fate {
     /// Whether there is an event in it.
     pub(crate) fn is_marker(&self) -> bool {
         self.record.value.is_empty()
+    }
+}
+
+/// The accepted offset that a fate says it came from.
+pub(crate) fn origin_of(fate: &Record) -> Option<u64> {
+    let digits = fate.header(topic::HEADER_ORIGIN)?;
+    let is_plain = digits.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_plain)?;
+    text.parse().ok()
+}
+
+/// Whether this is a fate that the accepted record may have. A marker has nothing to compare but its key.
+pub(crate) fn is_fate_of(fate: &Record, accepted: &Record) -> bool {
+    if fate.key != accepted.key {
+        return false;
+    }
+    if fate.value.is_empty() {
+        return true;
+    }
+    let enriched = decode_enriched(fate.value.clone());
+    let accepted = decode_accepted(accepted.value.clone());
+    match (enriched, accepted) {
+        (Ok(enriched), Ok(accepted)) => {
+            (enriched.event.id, enriched.received_at) == (accepted.event.id, accepted.received_at)
+        }
+        _ => false,
     }
 }
 

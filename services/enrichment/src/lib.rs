@@ -17,8 +17,9 @@
 //! accepted topic keeps the bytes for as long as it keeps anything.
 //!
 //! - [`config`]: settings; `fate`: accepted record -> fate, pure; `start`: where a partition goes on;
-//!   `worker`: one partition.
+//!   `worker`: one partition; `appender`: the sequence of appends that the workers share.
 
+mod appender;
 pub mod config;
 mod error;
 mod fate;
@@ -28,9 +29,10 @@ mod worker;
 
 use std::sync::Arc;
 
-use domain::source::Lane;
+use domain::source::{FIRST_GENERATION, Lane};
 use domain::topic;
-use eventlog::{Log, runner};
+use eventlog::Log;
+use eventlog::runner::{self, Processor};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -46,6 +48,8 @@ const LANE: Lane = Lane::Standard;
 pub struct Deps {
     /// Has the accepted and the enriched topic.
     pub log: Arc<dyn Log>,
+    /// The generation of the topics.
+    pub generation: u32,
 }
 
 /// Enriches this process's share of the partitions until `shutdown`.
@@ -53,12 +57,13 @@ pub struct Deps {
 /// Refuses to start when the two topics differ in their number of partitions.
 pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     metric_definitions::describe();
-    start::check_partitions(&*deps.log)?;
-    let processor = Arc::new(worker::Enricher::new(&config, deps.log.clone()));
+    start::check_partitions(&*deps.log).await?;
     let options = config.runner_options();
+    let (log, group) = (deps.log.clone(), group(deps.generation));
+    let processor = Arc::new(processor(&config, deps));
     runner::run(
-        deps.log,
-        GROUP,
+        log,
+        &group,
         &[topic::accepted(LANE)],
         processor,
         options,
@@ -66,6 +71,19 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
     )
     .await?;
     Ok(())
+}
+
+/// What makes the workers of partitions, for a runner or for a test that takes its part.
+pub fn processor(config: &Config, deps: Deps) -> impl Processor + use<> {
+    worker::Enricher::new(config, deps.log)
+}
+
+/// The group of a generation: commits to topics that are gone must not be taken for commits to these.
+fn group(generation: u32) -> String {
+    match generation {
+        FIRST_GENERATION => GROUP.to_owned(),
+        later => format!("{GROUP}.g{later}"),
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,30 @@
-//! Where a partition goes on, and what must be so before it may.
+//! Where a partition goes on, and what must be so before it may: that the accepted and the enriched partition are
+//! those that enrichment worked on before.
+//!
+//! Offsets mean nothing in a topic that was deleted and made anew. Begun there as if nothing had happened,
+//! enrichment would write fates whose origins readers take for repeated, and acknowledged events would be lost
+//! without a word. So fates are compared with the accepted records that they came from, and the commit with the
+//! fates. Nothing is reset here; the error says what the operator can do.
 
 use std::time::Duration;
 
 use domain::topic;
-use eventlog::{Log, TopicPartition};
+use eventlog::{Bounds, Log, Record, TopicPartition};
 
 use crate::LANE;
 use crate::error::Error;
+use crate::fate::{is_fate_of, origin_of};
+
+/// Fates at the end of a partition that are looked at first, and before it is refused. A process that woke up late
+/// may have written lower origins behind the greatest, at most what it had in hand.
+const TAILS: [u64; 2] = [1 << 12, 1 << 18];
+const READ_BYTES: usize = 1 << 20;
 
 /// Partition n is enriched into partition n, so both topics need the same number.
-pub(crate) fn check_partitions(log: &dyn Log) -> Result<(), Error> {
+pub(crate) async fn check_partitions(log: &dyn Log) -> Result<(), Error> {
     let (accepted, enriched) = (topic::accepted(LANE), topic::enriched(LANE));
-    let (accepted_partitions, enriched_partitions) = (log.partitions(accepted)?, log.partitions(enriched)?);
+    let (accepted_partitions, enriched_partitions) =
+        (log.partitions(accepted).await?, log.partitions(enriched).await?);
     if accepted_partitions == enriched_partitions {
         return Ok(());
     }
@@ -30,41 +43,171 @@ pub(crate) async fn of_partition(
     enriched: &TopicPartition,
     committed: Option<u64>,
 ) -> Result<u64, Error> {
-    check_partitions(log)?;
-    // Fates first: what is accepted in between can't be taken for what is missing.
-    let last_origin = last_origin(log, enriched).await?;
-    let bounds = log.bounds(accepted).await?;
-    if let Some(origin) = last_origin.filter(|origin| *origin >= bounds.end) {
-        return Err(Error::FateOfTheFuture {
-            partition: accepted.clone(),
-            end: bounds.end,
-            origin,
-        });
+    check_partitions(log).await?;
+    let start = Start {
+        log,
+        accepted,
+        enriched,
+        committed,
+    };
+    let [usual, longest] = TAILS;
+    match start.beside(usual).await {
+        Err(Error::FatesMissing { .. }) => start.beside(longest).await,
+        other => other,
     }
-    let start = committed.unwrap_or(bounds.start);
-    if (bounds.start..=bounds.end).contains(&start) {
-        return Ok(start);
-    }
-    Err(Error::CommitOutOfRange {
-        partition: accepted.clone(),
-        committed: start,
-        start: bounds.start,
-        end: bounds.end,
-    })
 }
 
-/// The origin of the last enriched record, if log retention has left one.
-async fn last_origin(log: &dyn Log, enriched: &TopicPartition) -> Result<Option<u64>, Error> {
-    let bounds = log.bounds(enriched).await?;
-    if bounds.start == bounds.end {
-        return Ok(None);
+/// The question of one partition.
+struct Start<'a> {
+    log: &'a dyn Log,
+    accepted: &'a TopicPartition,
+    enriched: &'a TopicPartition,
+    committed: Option<u64>,
+}
+
+impl Start<'_> {
+    /// The answer by the last `tail` fates.
+    async fn beside(&self, tail: u64) -> Result<u64, Error> {
+        // Fates first: what is accepted in between can't be taken for what is missing.
+        let fates = Fates::of(self.log, self.enriched, tail).await?;
+        let bounds = self.log.bounds(self.accepted).await?;
+        for fate in fates.telling() {
+            self.compare(bounds, fate).await?;
+        }
+        let start = self.committed.unwrap_or(bounds.start);
+        if !(bounds.start..=bounds.end).contains(&start) {
+            return Err(Error::CommitOutOfRange {
+                partition: self.accepted.clone(),
+                committed: start,
+                start: bounds.start,
+                end: bounds.end,
+            });
+        }
+        self.check_covered(&fates, start)?;
+        Ok(start)
     }
-    let records = match log.read(enriched, bounds.end - 1, 1, Duration::ZERO).await {
-        Err(eventlog::Error::OffsetOutOfRange { .. }) => return Ok(None),
-        other => other?,
-    };
-    let origin = records
-        .first()
-        .and_then(|record| record.header(topic::HEADER_ORIGIN));
-    Ok(origin.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()))
+
+    /// Whether every origin below `start` has a fate, as far as anything tells.
+    fn check_covered(&self, fates: &Fates, start: u64) -> Result<(), Error> {
+        let next = match (&fates.greatest, self.committed) {
+            (Some((greatest, _)), _) => greatest + 1,
+            // The first start. Where the log has removed accepted records by now, nobody else has seen them either.
+            (None, None) if fates.bounds.end == 0 => return Ok(()),
+            (None, None) => {
+                return Err(Error::NothingTells {
+                    accepted: self.accepted.clone(),
+                    enriched: self.enriched.clone(),
+                });
+            }
+            (None, Some(_)) if fates.bounds.end == 0 => 0,
+            // Log retention has removed the fates, and the commit tells.
+            (None, Some(_)) => return Ok(()),
+        };
+        if start <= next {
+            return Ok(());
+        }
+        Err(Error::FatesMissing {
+            accepted: self.accepted.clone(),
+            enriched: self.enriched.clone(),
+            next,
+            start,
+        })
+    }
+
+    /// Whether the fate came from the record that has its origin now, as far as that is still there.
+    async fn compare(&self, bounds: Bounds, (origin, fate): &(u64, Record)) -> Result<(), Error> {
+        let origin = *origin;
+        if origin >= bounds.end {
+            return Err(Error::FateOfTheFuture {
+                accepted: self.accepted.clone(),
+                end: bounds.end,
+                enriched: self.enriched.clone(),
+                origin,
+            });
+        }
+        if origin < bounds.start {
+            return Ok(());
+        }
+        let records = match self.log.read(self.accepted, origin, 1, Duration::ZERO).await {
+            // Log retention has been here since the bounds were read.
+            Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > origin => return Ok(()),
+            other => other?,
+        };
+        let Some(record) = records.first().filter(|record| record.offset == origin) else {
+            let reason = format!("record {origin} of {} can't be read back", self.accepted);
+            return Err(eventlog::Error::Unavailable { reason }.into());
+        };
+        if is_fate_of(fate, record) {
+            return Ok(());
+        }
+        Err(Error::OtherEvent {
+            accepted: self.accepted.clone(),
+            origin,
+            enriched: self.enriched.clone(),
+            offset: fate.offset,
+        })
+    }
+}
+
+/// What the end of an enriched partition tells.
+struct Fates {
+    bounds: Bounds,
+    /// The last record, with its origin.
+    last: Option<(u64, Record)>,
+    /// The first record of the greatest origin, with that.
+    greatest: Option<(u64, Record)>,
+}
+
+impl Fates {
+    async fn of(log: &dyn Log, enriched: &TopicPartition, tail: u64) -> Result<Self, Error> {
+        let bounds = log.bounds(enriched).await?;
+        let mut fates = Self {
+            bounds,
+            last: None,
+            greatest: None,
+        };
+        let mut next = bounds.end.saturating_sub(tail).max(bounds.start);
+        while next < bounds.end {
+            let records = match log.read(enriched, next, READ_BYTES, Duration::ZERO).await {
+                // Log retention has been here since the bounds were read.
+                Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > next => {
+                    next = start;
+                    continue;
+                }
+                other => other?,
+            };
+            let Some(last) = records.last() else {
+                let reason = format!("record {next} of {enriched} can't be read back");
+                return Err(eventlog::Error::Unavailable { reason }.into());
+            };
+            next = last.offset + 1;
+            for record in records {
+                fates.take(enriched, record)?;
+            }
+        }
+        Ok(fates)
+    }
+
+    fn take(&mut self, enriched: &TopicPartition, record: Record) -> Result<(), Error> {
+        let origin = origin_of(&record).ok_or_else(|| Error::NoOrigin {
+            partition: enriched.clone(),
+            offset: record.offset,
+        })?;
+        if self
+            .greatest
+            .as_ref()
+            .is_none_or(|(greatest, _)| origin > *greatest)
+        {
+            self.greatest = Some((origin, record.clone()));
+        }
+        self.last = Some((origin, record));
+        Ok(())
+    }
+
+    /// Those that are compared: the greatest shows that the accepted partition is as long as it was, the last that
+    /// nobody has written fates of another one since.
+    fn telling(&self) -> impl Iterator<Item = &(u64, Record)> {
+        let is_other = |last: &&(u64, Record)| self.greatest.as_ref() != Some(*last);
+        self.greatest.iter().chain(self.last.as_ref().filter(is_other))
+    }
 }

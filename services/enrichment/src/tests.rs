@@ -1,6 +1,7 @@
 //! Stories over a log in a directory.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use domain::event::{ApiRequest, Body, Event, Generic, Priority, Severity};
 use domain::id::EventId;
 use domain::record::{Accepted, Enriched};
 use domain::retention::Class as RetentionClass;
+use domain::source::FIRST_GENERATION;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::topic;
 use eventlog::embedded::{self, Embedded, Retention, TopicConfig};
 use eventlog::runner::{Failure, Processor, Worker};
 use eventlog::{
-    Appended, Bounds, Class, Consumer, Error as LogError, Log, NewRecord, Record, TopicPartition,
+    Appended, Bounds, Class, Consumer, Error as LogError, Log, NewRecord, Record, Sequence, TopicPartition,
 };
 use proto::record::{decode_enriched, encode_accepted};
 use tempfile::TempDir;
@@ -219,32 +221,28 @@ enum Fault {
     Hole,
 }
 
-/// A log whose append calls go wrong in the given order, and well after that.
+/// A log whose sequences' append calls go wrong in the given order, and well after that.
 struct Faulty {
     log: Arc<dyn Log>,
-    faults: Mutex<VecDeque<Fault>>,
+    faults: Arc<Mutex<VecDeque<Fault>>>,
+    opened: AtomicU32,
 }
 
-impl Faulty {
-    fn around(log: &Arc<dyn Log>, faults: impl IntoIterator<Item = Fault>) -> Arc<dyn Log> {
-        Arc::new(Self {
-            log: log.clone(),
-            faults: Mutex::new(faults.into_iter().collect()),
-        })
-    }
-}
-
-fn unavailable() -> Result<Appended, LogError> {
-    Err(LogError::Unavailable {
-        reason: "test".into(),
-    })
+/// One of its sequences, which is broken by the first call that goes wrong.
+struct FaultySequence {
+    log: Arc<dyn Log>,
+    faults: Arc<Mutex<VecDeque<Fault>>>,
+    broken: AtomicBool,
 }
 
 #[async_trait]
-impl Log for Faulty {
+impl Sequence for FaultySequence {
     async fn append(&self, mut records: Vec<NewRecord>) -> Vec<Result<Appended, LogError>> {
+        assert!(!self.is_broken(), "a broken sequence is used");
         let fault = self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
         let count = records.len();
+        self.broken
+            .store(!matches!(fault, Fault::None), Ordering::Release);
         match fault {
             Fault::None => return self.log.append(records).await,
             Fault::Before => {}
@@ -263,8 +261,44 @@ impl Log for Faulty {
         (0..count).map(|_| unavailable()).collect()
     }
 
-    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
-        self.log.partitions(topic)
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Faulty {
+    fn around(log: &Arc<dyn Log>, faults: impl IntoIterator<Item = Fault>) -> Arc<dyn Log> {
+        Arc::new(Self {
+            log: log.clone(),
+            faults: Arc::new(Mutex::new(faults.into_iter().collect())),
+            opened: AtomicU32::new(0),
+        })
+    }
+}
+
+fn unavailable() -> Result<Appended, LogError> {
+    Err(LogError::Unavailable {
+        reason: "test".into(),
+    })
+}
+
+#[async_trait]
+impl Log for Faulty {
+    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Appended, LogError>> {
+        self.log.append(records).await
+    }
+
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, LogError> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(FaultySequence {
+            log: self.log.clone(),
+            faults: self.faults.clone(),
+            broken: AtomicBool::new(false),
+        }))
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        self.log.partitions(topic).await
     }
 
     async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {
@@ -299,7 +333,10 @@ async fn the_fate_of_an_accepted_event_is_in_the_partition_of_the_same_number() 
     )
     .await;
     let shutdown = CancellationToken::new();
-    let deps = Deps { log: log.clone() };
+    let deps = Deps {
+        log: log.clone(),
+        generation: FIRST_GENERATION,
+    };
     let service = tokio::spawn(run(Config::default(), deps, shutdown.clone()));
     let records = read(&*log, &enriched(1), 2).await;
     shutdown.cancel();
@@ -334,7 +371,10 @@ async fn the_service_goes_on_at_its_commit() {
     for round in 1..=3_u8 {
         append(&*log, 0, generics(round * 10..round * 10 + 5)).await;
         let shutdown = CancellationToken::new();
-        let deps = Deps { log: log.clone() };
+        let deps = Deps {
+            log: log.clone(),
+            generation: FIRST_GENERATION,
+        };
         let service = tokio::spawn(run(Config::default(), deps, shutdown.clone()));
         read(&*log, &enriched(0), usize::from(round) * 5).await;
         shutdown.cancel();
@@ -463,7 +503,10 @@ async fn topics_with_unequal_partitions_are_refused() {
     let log = log_with(&dir, [2, 3], 1 << 20);
     let refused = run(
         Config::default(),
-        Deps { log: log.clone() },
+        Deps {
+            log: log.clone(),
+            generation: FIRST_GENERATION,
+        },
         CancellationToken::new(),
     )
     .await;

@@ -1,10 +1,11 @@
 //! One accepted partition: makes the fates of its records and appends them in order, without gaps.
 //!
-//! An append call never has more than one record larger than [`Config::append`](crate::Config), and such a
-//! record is alone. So one that is too large for the log fails alone, with nothing behind it appended, and gets
-//! a marker instead. After any other failure nothing is appended but the fates from the first that failed on,
-//! in order: what is acknowledged stays a prefix. This relies on the log to have appended, of a call that
-//! failed, the first records or none, never a later one without those before it.
+//! A fate that is too large for the log gets a marker in its place. The sequence refuses a whole call for it, so it is
+//! looked for by appending one fate at a time. After any other failure nothing is appended but the fates from the
+//! first that failed on, in order: what is acknowledged stays a prefix. A log that took a later fate all the same
+//! stops this process.
+//!
+//! One call is under way at a time. While it waits, other partitions work.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use eventlog::{Appended, Log, Record, TopicPartition};
 use metrics::Counter;
 use proto::record::BadRecord;
 
+use crate::appender::Appender;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fate::{Fate, Fates};
@@ -25,6 +27,7 @@ use crate::{LANE, metric_definitions as definitions, start};
 /// Makes the workers.
 pub(crate) struct Enricher {
     log: Arc<dyn Log>,
+    appender: Arc<Appender>,
     stages: Arc<[Stage]>,
     append_bytes: usize,
 }
@@ -32,6 +35,7 @@ pub(crate) struct Enricher {
 impl Enricher {
     pub(crate) fn new(config: &Config, log: Arc<dyn Log>) -> Self {
         Self {
+            appender: Arc::new(Appender::new(log.clone())),
             log,
             stages: config.enabled_stages().into(),
             append_bytes: config.append.as_usize(),
@@ -51,10 +55,11 @@ impl Processor for Enricher {
             .await
             .map_err(Error::into_failure)?;
         let worker = Box::new(Enriching {
-            log: self.log.clone(),
+            appender: self.appender.clone(),
             fates: Fates::new(enriched, self.stages.clone()),
             append_bytes: self.append_bytes,
             pending: VecDeque::new(),
+            alone: 0,
             metrics: Metrics::new(),
         });
         Ok(Assignment { worker, start })
@@ -63,11 +68,13 @@ impl Processor for Enricher {
 
 /// The work on one partition.
 struct Enriching {
-    log: Arc<dyn Log>,
+    appender: Arc<Appender>,
     fates: Fates,
     append_bytes: usize,
     /// Fates that are not acknowledged, by origin. The runner bounds it: it flushes by bytes.
     pending: VecDeque<Fate>,
+    /// How many of them go one at a time, for one of them is too large.
+    alone: usize,
     metrics: Metrics,
 }
 
@@ -100,13 +107,19 @@ impl Enriching {
         let count = self.fitting();
         let records = self.pending.iter().take(count);
         let records = records.map(|fate| fate.record.clone()).collect();
-        let outcome = Outcome::of(self.log.append(records).await);
-        for fate in self.pending.drain(..outcome.appended.min(count)) {
+        let outcome = Outcome::of(self.appender.append(records).await);
+        let appended = outcome.appended.min(count);
+        for fate in self.pending.drain(..appended) {
             self.metrics.count(&fate);
         }
+        self.alone = self.alone.saturating_sub(appended);
         match outcome.failure {
             None => Ok(()),
             Some(reason) if outcome.went_on => Err(self.gap(reason)),
+            Some(eventlog::Error::RecordTooLarge { .. }) if count > 1 => {
+                self.alone = count - appended;
+                Ok(())
+            }
             Some(eventlog::Error::RecordTooLarge { bytes, max_bytes }) => self.bury_first(bytes, max_bytes),
             Some(error) => Err(error.into()),
         }
@@ -114,6 +127,9 @@ impl Enriching {
 
     /// How many of the pending fates go into one call, at least one.
     fn fitting(&self) -> usize {
+        if self.alone > 0 {
+            return 1;
+        }
         let mut bytes = 0;
         let fits = |fate: &&Fate| {
             bytes += fate.record.bytes();

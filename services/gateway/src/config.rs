@@ -2,7 +2,7 @@
 
 use chassis::config::{ByteSize, Problem, Span, Validate};
 use domain::limits::Limits;
-use edge::ServerLimits;
+use edge::Server;
 
 chassis::section! {
     /// Settings of the gateway.
@@ -48,24 +48,6 @@ chassis::section! {
     }
 }
 
-chassis::section! {
-    /// Bounds of one listener.
-    pub struct Server {
-        /// Connections that may be open.
-        connections: u32 = 4_096,
-        /// Calls that may be open on one HTTP/2 connection.
-        streams_per_connection: u32 = 100,
-        /// The head of a request must be complete by then.
-        header_timeout: Span = Span::from_secs(10),
-        /// A peer that takes nothing of what is ready for it for so long is dropped.
-        write_stall: Span = Span::from_secs(30),
-        /// Bytes of answers that wait for their readers. A tenant has a quarter of it at the most.
-        unread: ByteSize = ByteSize::mib(96),
-        /// How long connections may take to end once the process drains.
-        drain: Span = Span::from_secs(20),
-    }
-}
-
 impl Config {
     /// What an event and a request may measure.
     pub(crate) fn limits(&self) -> Limits {
@@ -73,20 +55,6 @@ impl Config {
             batch_events: usize::try_from(self.request.events).unwrap_or(usize::MAX),
             body_bytes: self.request.body.as_usize(),
             ..Limits::default()
-        }
-    }
-}
-
-impl Server {
-    /// What the connections of one listener may take.
-    pub(crate) fn limits(&self) -> ServerLimits {
-        ServerLimits {
-            max_connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
-            max_concurrent_streams: self.streams_per_connection,
-            header_read: self.header_timeout.duration(),
-            write_stall: self.write_stall.duration(),
-            drain: self.drain.duration(),
-            ..ServerLimits::default()
         }
     }
 }
@@ -143,28 +111,6 @@ impl Validate for Stream {
             problems.push(Problem::new("bytes", "must be 1KiB to 1GiB"));
         }
         none_of(problems)
-    }
-}
-
-impl Validate for Server {
-    fn validate(&self) -> Result<(), Vec<Problem>> {
-        let numbers = [
-            ("connections", self.connections),
-            ("streams_per_connection", self.streams_per_connection),
-        ];
-        let spans = [
-            ("header_timeout", self.header_timeout),
-            ("write_stall", self.write_stall),
-        ];
-        let numbers = numbers
-            .into_iter()
-            .filter(|(_, number)| *number == 0)
-            .map(|(key, _)| key);
-        let spans = spans
-            .into_iter()
-            .filter(|(_, span)| span.duration().is_zero())
-            .map(|(key, _)| key);
-        none_of(numbers.chain(spans).map(zero))
     }
 }
 

@@ -3,7 +3,6 @@
 //! Key and scope are checked before a message is read, and the bytes of messages have a common bound.
 
 mod budget;
-mod health;
 mod service;
 mod stream;
 
@@ -17,15 +16,15 @@ use axum::response::Response;
 use chassis::ops::Readiness;
 use domain::control::Caller;
 use domain::key::Scope;
+use edge::health::grpc::Health;
 use edge::{Access, ApiError, ErrorCode, tenant_of};
-use proto::v1::ingestion_server::IngestionServer;
+use proto::v1::ingestion_server::{IngestionServer, SERVICE_NAME};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use self::budget::{Budget, Meter, Metered};
-pub(crate) use self::health::Health;
 use self::service::Service;
 use self::stream::Streams;
 use crate::Error;
@@ -81,12 +80,8 @@ pub(crate) fn routes(config: &Config, parts: Parts) -> Result<(Router, Health), 
     let ingestion = ingestion
         .layer(middleware::from_fn_with_state(budget, admitted))
         .layer(access.layer());
-    let (health, health_service) = Health::new(readiness);
-    let open = Routes::new(health_service)
-        .add_service(descriptors().build_v1()?)
-        // Tools of some years ago ask for the first version.
-        .add_service(descriptors().build_v1alpha()?);
-    let router = open
+    let (health, health_service) = Health::new(readiness, &[SERVICE_NAME]);
+    let router = edge::reflection::add_to(Routes::new(health_service))?
         .into_axum_router()
         .merge(ingestion)
         .merge(reads.into_axum_router().reset_fallback());
@@ -127,10 +122,4 @@ fn unread(status: &Status) -> Option<ApiError> {
         code,
         format!("message can't be read: {}", status.message()),
     ))
-}
-
-fn descriptors() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }

@@ -64,7 +64,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         .merge(events)
         .merge(admin::router(admin).route_layer(keyed))
         .route(
-            "/api/v1/ingestion/health",
+            health::PATH,
             get(health::health).with_state(readiness),
         )
         .merge(docs::router(openapi))

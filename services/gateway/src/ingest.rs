@@ -20,7 +20,7 @@ use domain::fault::Fault;
 use domain::limits::Limits;
 use domain::record::Accepted;
 use domain::seal::Sealer;
-use domain::source::{FIRST_GENERATION, Lane, Source};
+use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::token::Token;
@@ -78,21 +78,23 @@ pub(crate) struct Ingest {
     deadline: Duration,
     retry_after_ms: u32,
     topic: Arc<str>,
+    generation: u32,
     spreads: Spreads,
     appends: TaskTracker,
 }
 
 impl Ingest {
     /// Asks the log for its partitions, once.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         config: &Config,
         log: Arc<dyn Log>,
+        generation: u32,
         sealer: Arc<Sealer>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, eventlog::Error> {
         let topic = topic::accepted(Lane::Standard);
-        let spreads = Spreads::new(log.partitions(topic)?);
+        let spreads = Spreads::new(log.partitions(topic).await?);
         Ok(Self {
             log,
             sealer,
@@ -102,6 +104,7 @@ impl Ingest {
             deadline: config.append_deadline.duration(),
             retry_after_ms: u32::try_from(config.retry_after.duration().as_millis()).unwrap_or(u32::MAX),
             topic: topic.into(),
+            generation,
             spreads,
             appends: TaskTracker::new(),
         })
@@ -288,7 +291,7 @@ impl Started {
             if let Ok(appended) = result {
                 let source = Source {
                     lane: Lane::Standard,
-                    generation: FIRST_GENERATION,
+                    generation: ingest.generation,
                     partition: *partition,
                 };
                 token.add(source, appended.offset);

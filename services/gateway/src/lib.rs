@@ -10,9 +10,11 @@
 //! - `http`: routes, bodies, answers, administration; [`openapi()`]: their description.
 //! - `grpc`: the services, the stream, the bound on their bytes.
 //! - `probe`: whether the log answers.
+//! - [`forward`]: passing reads on to query, where that is a process of its own.
 //! - [`metric_definitions`]: the metrics of this crate.
 
 mod config;
+pub mod forward;
 mod grpc;
 mod http;
 mod ingest;
@@ -32,14 +34,15 @@ use chassis::ops::Readiness;
 use chassis::random::Random;
 use control::{View, Writer};
 use domain::seal::Sealer;
-use edge::{Access, BodyLimits, BodyReader, ServerLimits};
+use edge::health::grpc::Health;
+use edge::{Access, BodyLimits, BodyReader, Listener, ServerLimits};
 use eventlog::Log;
 use futures::FutureExt;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use config::{Config, Request, Server, Stream};
+pub use config::{Config, Request, Stream};
+pub use forward::Forward;
 pub use openapi::openapi;
 
 use crate::http::admin::Admin;
@@ -57,6 +60,8 @@ const ADMIN_IN_FLIGHT_BYTES: usize = 1024 * 1024;
 pub struct Deps {
     /// Where events and control records go.
     pub log: Arc<dyn Log>,
+    /// The generation of the topics.
+    pub generation: u32,
     /// Tells who calls.
     pub access: Access,
     /// Changes tenants and keys.
@@ -72,12 +77,12 @@ pub struct Deps {
     /// Where the state of the gateway is told, and read for `/health`.
     pub readiness: Readiness,
     /// Serves HTTP.
-    pub http: TcpListener,
+    pub http: Listener,
     /// Serves gRPC.
-    pub grpc: TcpListener,
-    /// Serves what is under `/api/v1` and not the gateway's, with whole paths.
+    pub grpc: Listener,
+    /// Serves what is under `/api/v1` and not the gateway's, with whole paths; see [`forward::http`].
     pub reads: Router,
-    /// More gRPC services. They check keys themselves.
+    /// More gRPC services. They check keys themselves; see [`forward::grpc`].
     pub grpc_reads: Routes,
     /// The description of the whole API, as JSON.
     pub openapi: String,
@@ -91,7 +96,7 @@ pub enum Error {
     Topic(#[from] eventlog::Error),
     /// The published schema can't be shown: the build is broken.
     #[error("reflection of the published schema")]
-    Reflection(#[from] tonic_reflection::server::Error),
+    Reflection(#[from] edge::reflection::Error),
     /// A listener failed.
     #[error("{listener} listener")]
     Listener {
@@ -106,7 +111,7 @@ pub enum Error {
 /// Serves until `shutdown`, then ends what is open and waits until the log has answered every append.
 pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     metric_definitions::describe();
-    Assembled::new(&config, deps, shutdown)?.serve().await
+    Assembled::new(&config, deps, shutdown).await?.serve().await
 }
 
 /// The gateway before it accepts connections.
@@ -114,18 +119,19 @@ struct Assembled {
     ingest: Arc<Ingest>,
     router: Router,
     services: Router,
-    health: grpc::Health,
+    health: Health,
     probe: Probe,
-    http: TcpListener,
-    grpc: TcpListener,
+    http: Listener,
+    grpc: Listener,
     limits: ServerLimits,
     shutdown: CancellationToken,
 }
 
 impl Assembled {
-    fn new(config: &Config, deps: Deps, shutdown: CancellationToken) -> Result<Self, Error> {
+    async fn new(config: &Config, deps: Deps, shutdown: CancellationToken) -> Result<Self, Error> {
         let Deps {
             log,
+            generation,
             access,
             writer,
             view,
@@ -139,7 +145,7 @@ impl Assembled {
         let layers = edge::layers(Arc::clone(&random))
             .with_grpc_methods(grpc::METHODS)
             .with_unread_answers(config.server.unread.as_usize());
-        let ingest = Arc::new(Ingest::new(config, log, sealer, Arc::clone(&clock), random)?);
+        let ingest = Arc::new(Ingest::new(config, log, generation, sealer, Arc::clone(&clock), random).await?);
         let router = http::router(http::Parts {
             events: Events {
                 ingest: Arc::clone(&ingest),

@@ -17,6 +17,11 @@ pub const MISSED_DEADLINES: &str = "sluice_gateway_missed_deadlines_total";
 /// Streams that are open.
 pub const OPEN_STREAMS: &str = "sluice_gateway_open_streams";
 
+/// Reads that were not answered by query. Labels: `protocol` (`http`, `grpc`), `cause`: `busy`, too many under way;
+/// `body`, that of the request was not good; `late`; `away`, no connection or a broken one; `foreign`, something else
+/// has answered.
+pub const UNANSWERED_READS: &str = "sluice_gateway_unanswered_reads_total";
+
 /// Label of [`EVENTS`].
 pub const VERDICT: &str = "verdict";
 
@@ -37,6 +42,11 @@ pub fn describe() {
         MISSED_DEADLINES,
         Unit::Count,
         "requests whose answer did not wait for the log any longer"
+    );
+    describe_counter!(
+        UNANSWERED_READS,
+        Unit::Count,
+        "reads that were not answered by query"
     );
     describe_gauge!(OPEN_STREAMS, Unit::Count, "gRPC streams that are open");
 }

@@ -4,6 +4,7 @@ mod admin;
 mod bodies;
 mod events;
 mod faults;
+mod forward;
 mod harness;
 mod limits;
 mod pages;

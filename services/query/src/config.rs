@@ -1,6 +1,7 @@
 //! Settings of query.
 
 use chassis::config::{ByteSize, Problem, Span, Validate};
+use edge::Server;
 
 chassis::section! {
     /// Settings of query.
@@ -13,6 +14,8 @@ chassis::section! {
         waiting_per_tenant: u32 = 32,
         /// Requests of all tenants that wait so.
         waiting: u32 = 512,
+        /// Bounds of one listener, where query is a process of its own.
+        server: Server => Server::default(),
     }
 }
 

@@ -35,6 +35,12 @@ pub(crate) fn of_id(text: &str) -> ApiError {
     of_field(ErrorCode::InvalidRequest, Code::InvalidId, "id".into(), message)
 }
 
+/// What is to be waited for can't come any more.
+pub(crate) fn of_older_topics() -> ApiError {
+    let message = "after names a write that was not stored before the topics were made anew; ask without it";
+    of_value(ErrorCode::InvalidToken, "after", message)
+}
+
 /// What was waited for did not come in time.
 pub(crate) fn not_yet_visible() -> ApiError {
     ApiError::new(

@@ -15,6 +15,7 @@
 //! - `search`: one page; in it `plan`, what a request asks for, and `walk`, how the store is read for it.
 //! - `get`, `delete`: one event by its id.
 //! - `visible`: waiting for a write; `admission`: how many may search and wait at once.
+//! - [`run`](run()): query as a process of its own.
 //! - `http`, `grpc`: the two protocols; [`openapi`](openapi()): the description of the first.
 
 mod admission;
@@ -26,6 +27,7 @@ mod grpc;
 mod http;
 pub mod metric_definitions;
 mod openapi;
+mod run;
 mod search;
 mod service;
 mod visible;
@@ -33,6 +35,7 @@ mod visible;
 pub use config::Config;
 pub use grpc::Grpc;
 pub use openapi::openapi;
+pub use run::{Error, Listeners, run};
 pub use service::{Deps, Service};
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     /// How far they are stored.
     pub progress: Arc<dyn Progress>,
+    /// The generation of the topics.
+    pub generation: u32,
     /// Who may ask.
     pub access: Access,
     /// Seals cursors, opens cursors and tokens.
@@ -79,6 +81,10 @@ impl Service {
         &*self.0.deps.events
     }
 
+    pub(crate) fn random(&self) -> Arc<dyn Random> {
+        Arc::clone(&self.0.deps.random)
+    }
+
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.0.deps.sealer
     }
@@ -110,13 +116,16 @@ impl Service {
                 let message = "after is not a token that an ingest of this tenant has returned";
                 fault::of_value(ErrorCode::InvalidToken, "after", message)
             })?;
-        let progress = &*self.0.deps.progress;
+        let Deps {
+            progress, generation, ..
+        } = &self.0.deps;
+        let wait = |within| visible::wait(&**progress, &token, *generation, within);
         // Most of the time it is there already, and nobody waits.
-        if visible::wait(progress, &token, Duration::ZERO).await? {
+        if wait(Duration::ZERO).await? {
             return Ok(());
         }
         let _permit = self.0.waits.enter(tenant)?;
-        let is_visible = visible::wait(progress, &token, self.config().wait.duration()).await?;
+        let is_visible = wait(self.config().wait.duration()).await?;
         let outcome = if is_visible { "visible" } else { "timed_out" };
         metrics::counter!(metric_definitions::WAITS, "outcome" => outcome).increment(1);
         is_visible.then_some(()).ok_or_else(fault::not_yet_visible)

@@ -3,3 +3,4 @@
 mod grpc;
 pub(crate) mod harness;
 mod http;
+mod run;

@@ -1,4 +1,8 @@
 //! Waiting until a write is visible: until its sources are stored up to its accepted offsets.
+//!
+//! A write to topics that were made anew since is visible where their events were stored up to it. Where they were not,
+//! nobody stores them any more under the offset that the token names, and waiting would be in vain: the token is
+//! refused.
 
 use std::time::Duration;
 
@@ -13,13 +17,21 @@ use crate::fault;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);
 
-/// Whether all writes of the token became visible in time. Looks at least once.
-pub(crate) async fn wait(progress: &dyn Progress, token: &Token, within: Duration) -> Result<bool, ApiError> {
+/// Whether all writes of the token became visible in time. Looks at least once. `generation` is that of the topics.
+pub(crate) async fn wait(
+    progress: &dyn Progress,
+    token: &Token,
+    generation: u32,
+    within: Duration,
+) -> Result<bool, ApiError> {
     let deadline = Instant::now() + within;
     let mut pause = FIRST_PAUSE;
     // Progress never steps back, so each source is looked at until it is far enough, and no longer.
     for (source, offset) in token.positions() {
         while !is_stored(progress, *source, *offset).await? {
+            if source.generation < generation {
+                return Err(fault::of_older_topics());
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);

@@ -11,7 +11,7 @@ pub enum Error {
     /// The stored position is behind the end of the partition.
     #[error(
         "{partition} ends at {end}, but its events are stored up to {next}: the topic was made anew; restore \
-         it, or begin anew with log and store"
+         it, or take what is there as new with `sluice migrate --new-generation`"
     )]
     PositionAboveEnd {
         /// The enriched partition.
@@ -24,7 +24,7 @@ pub enum Error {
     /// The log has removed records before they were stored.
     #[error(
         "{partition} begins at {start}, but its events are stored only up to {next}: the log has removed what is \
-         in between; restore the topic, or begin anew with log and store"
+         in between; restore the topic, or take what is there as new with `sluice migrate --new-generation`"
     )]
     RecordsRemoved {
         /// The enriched partition.
@@ -37,7 +37,7 @@ pub enum Error {
     /// The record before the stored position is not the one that was stored.
     #[error(
         "record {offset} of {partition} is not the one that was stored (its {differs} differs): the topic was \
-         made anew; restore it, or begin anew with log and store"
+         made anew; restore it, or take what is there as new with `sluice migrate --new-generation`"
     )]
     OtherRecord {
         /// The enriched partition.
@@ -46,6 +46,23 @@ pub enum Error {
         offset: u64,
         /// In what it differs.
         differs: &'static str,
+    },
+    /// Fates of accepted records are missing.
+    #[error(
+        "record {offset} of {partition} is the fate of origin {origin}, but there is none of {missing} before it: \
+         the topic was made anew, or something else writes to it; nothing behind it is stored; stop all roles, delete \
+         {topic} and run `sluice migrate --new-generation`: then what is accepted is enriched as new",
+        topic = partition.topic
+    )]
+    FateMissing {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: u64,
+        /// Its origin.
+        origin: u64,
+        /// The lowest origin without a fate.
+        missing: u64,
     },
     /// A record is no fate.
     #[error(
@@ -91,6 +108,7 @@ impl Error {
             Self::PositionAboveEnd { .. }
             | Self::RecordsRemoved { .. }
             | Self::OtherRecord { .. }
+            | Self::FateMissing { .. }
             | Self::Runner(_) => false,
             Self::BadFate { .. } => return Failure::poison(self),
         };

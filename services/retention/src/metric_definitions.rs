@@ -6,16 +6,7 @@ use metrics::{Unit, describe_counter};
 /// Labels: `outcome` (`stored`, `marker`, `repeated`).
 pub const FATES: &str = "sluice_retention_fates_total";
 
-/// Counter of accepted offsets that have no fate although a later one has: events that were lost.
-/// Anything but 0 is a defect.
-pub const MISSING_ORIGINS: &str = "sluice_retention_missing_origins_total";
-
 /// Tells the recorder of this process what the metrics mean.
 pub fn describe() {
     describe_counter!(FATES, Unit::Count, "fates by what was done with them");
-    describe_counter!(
-        MISSING_ORIGINS,
-        Unit::Count,
-        "accepted offsets that have no fate although a later one has; anything but 0 is a defect"
-    );
 }

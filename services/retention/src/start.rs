@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use domain::source::Source;
 use eventlog::{Log, Record, TopicPartition};
 use store::{Position, Progress};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::SERVICE;
 use crate::error::Error;
-use crate::{SERVICE, source};
 
 /// The stored position and the offset to go on at.
 ///
@@ -17,8 +18,9 @@ pub(crate) async fn of_partition(
     log: &dyn Log,
     progress: &dyn Progress,
     partition: &TopicPartition,
+    source: Source,
 ) -> Result<(Option<Position>, u64), Error> {
-    let position = progress.position(SERVICE, source(partition)).await?;
+    let position = progress.position(SERVICE, source).await?;
     let bounds = log.bounds(partition).await?;
     let Some(position) = position else {
         return Ok((None, bounds.start));

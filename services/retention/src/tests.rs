@@ -13,7 +13,7 @@ use domain::event::{Body, Event, Generic, Priority, Severity};
 use domain::id::{EventId, IdRange};
 use domain::record::Enriched;
 use domain::retention::Class as RetentionClass;
-use domain::source::Source;
+use domain::source::{FIRST_GENERATION, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::topic;
@@ -82,6 +82,7 @@ impl System {
             events,
             progress: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
+            generation: FIRST_GENERATION,
         }
     }
 
@@ -92,7 +93,10 @@ impl System {
     }
 
     async fn position(&self) -> Option<Position> {
-        self.store.position(SERVICE, source(&partition())).await.unwrap()
+        self.store
+            .position(SERVICE, source(&partition(), FIRST_GENERATION))
+            .await
+            .unwrap()
     }
 
     /// A worker where it begins, with the records from there on.

@@ -22,6 +22,7 @@ pub(crate) struct Retainer {
     events: Arc<dyn Events>,
     progress: Arc<dyn Progress>,
     clock: Arc<dyn Clock>,
+    generation: u32,
     put_bytes: usize,
 }
 
@@ -32,12 +33,14 @@ impl Retainer {
             events,
             progress,
             clock,
+            generation,
         } = deps;
         Self {
             log,
             events,
             progress,
             clock,
+            generation,
             put_bytes: config.put.as_usize(),
         }
     }
@@ -50,12 +53,13 @@ impl Processor for Retainer {
         partition: &TopicPartition,
         _committed: Option<u64>,
     ) -> Result<Assignment, Failure> {
-        let (position, start) = start::of_partition(&*self.log, &*self.progress, partition)
+        let source = source(partition, self.generation);
+        let (position, start) = start::of_partition(&*self.log, &*self.progress, partition, source)
             .await
             .map_err(Error::into_failure)?;
         let worker = Box::new(Storing {
             partition: partition.clone(),
-            source: source(partition),
+            source,
             events: self.events.clone(),
             progress: self.progress.clone(),
             clock: self.clock.clone(),
@@ -92,7 +96,7 @@ struct Storing {
 impl Worker for Storing {
     async fn process(&mut self, records: &[Record]) -> Result<(), Failure> {
         let taken = self.take_all(records).await;
-        if matches!(taken, Err(Error::BadFate { .. })) {
+        if matches!(taken, Err(Error::BadFate { .. } | Error::FateMissing { .. })) {
             // What comes before it shall not wait for its cure.
             self.flush().await?;
         }
@@ -135,7 +139,7 @@ impl Storing {
             self.metrics.repeated.increment(1);
         } else {
             let event = fate::event(record).map_err(bad)?;
-            self.report_missing(greatest, origin, record.offset);
+            self.check_next(greatest, origin, record.offset)?;
             self.gather(event, record.bytes());
         }
         self.applied = Some(Position {
@@ -158,13 +162,16 @@ impl Storing {
         }
     }
 
-    /// Fates have no gaps. Should there be one all the same, stopping would bring nothing back.
-    fn report_missing(&self, greatest: Option<u64>, origin: u64, offset: u64) {
-        let missing = greatest.map_or(0, |greatest| origin - greatest - 1);
-        if missing > 0 {
-            let partition = &self.partition;
-            tracing::error!(%partition, offset, origin, missing, "accepted events before this one have no fate");
-            self.metrics.missing.increment(missing);
+    /// Fates have no gaps. Behind one, the missing fates would be taken for repeated should they come after all.
+    fn check_next(&self, greatest: Option<u64>, origin: u64, offset: u64) -> Result<(), Error> {
+        match greatest.map(|greatest| greatest + 1) {
+            Some(missing) if missing < origin => Err(Error::FateMissing {
+                partition: self.partition.clone(),
+                offset,
+                origin,
+                missing,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -193,7 +200,6 @@ struct Metrics {
     stored: Counter,
     marker: Counter,
     repeated: Counter,
-    missing: Counter,
 }
 
 impl Metrics {
@@ -203,7 +209,6 @@ impl Metrics {
             stored: fates("stored"),
             marker: fates("marker"),
             repeated: fates("repeated"),
-            missing: metrics::counter!(definitions::MISSING_ORIGINS),
         }
     }
 }

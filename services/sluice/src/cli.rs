@@ -1,5 +1,7 @@
 //! What the command line accepts. What each command does is in [`commands`](crate::commands).
 
+mod operate;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::key::{KeyId, Scope};
 use domain::time::Millis;
+
+pub(crate) use operate::{Bootstrap, Config, Migrate, RunRole, Which};
 
 /// Sluice takes in events, keeps every one it acknowledged, and answers searches over them.
 #[derive(Debug, Parser)]
@@ -26,6 +30,16 @@ pub(crate) struct Usage(pub(crate) String);
 pub(crate) enum Command {
     /// Run the whole system in this process, its data in one directory
     Standalone(Standalone),
+    /// Run the role that takes events in and passes reads on
+    Gateway(RunRole),
+    /// Run the role that gives each event its context
+    Enrichment(RunRole),
+    /// Run the role that stores events
+    Retention(RunRole),
+    /// Run the role that finds events
+    Query(RunRole),
+    /// Make topics and tables, or bring them up to date
+    Migrate(Migrate),
     /// Send the events of an NDJSON file
     Send(Send),
     /// Find events, newest first
@@ -264,9 +278,11 @@ pub(crate) enum Tenants {
     },
 }
 
-/// Needs a platform key, or one of the tenant with the scope manage.
+/// Needs a platform key, or one of the tenant with the scope manage; bootstrap needs the engines instead.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
+    /// Create the first platform key and print it, once
+    Bootstrap(Bootstrap),
     /// List keys, without their secrets
     #[command(mut_arg("grpc", unlisted))]
     List {
@@ -302,16 +318,6 @@ pub(crate) struct CreateKey {
     pub(crate) expires_at: Option<Millis>,
     #[command(flatten)]
     pub(crate) connection: Connection,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Config {
-    /// Say whether the configuration is valid
-    Check(Settings),
-    /// Print the configuration in effect and where each value comes from
-    Show(Settings),
-    /// Print every key with its default and its meaning, as Markdown
-    Reference,
 }
 
 /// Takes an address on commands that do not use it, so that one set of options is right for all, without listing it.

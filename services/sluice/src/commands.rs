@@ -1,11 +1,14 @@
 //! What each command does, one file each.
 
+mod bootstrap;
 mod completions;
 mod config;
 mod delete;
 mod get;
 mod keys;
+mod migrate;
 pub(crate) mod openapi;
+mod role;
 mod search;
 mod send;
 mod standalone;
@@ -14,11 +17,17 @@ mod tenants;
 use std::process::ExitCode;
 
 use crate::cli::Command;
+use crate::roles::Role;
 
 /// Runs a command to its end. An error means exit code 1, or 2 if it is a [`Usage`](crate::cli::Usage).
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Standalone(args) => standalone::run(args).await?,
+        Command::Gateway(args) => role::run(Role::Gateway, args).await?,
+        Command::Enrichment(args) => role::run(Role::Enrichment, args).await?,
+        Command::Retention(args) => role::run(Role::Retention, args).await?,
+        Command::Query(args) => role::run(Role::Query, args).await?,
+        Command::Migrate(args) => migrate::run(args).await?,
         Command::Send(args) => return send::run(args).await,
         Command::Search(args) => return search::run(args).await,
         Command::Get(args) => get::run(args).await?,

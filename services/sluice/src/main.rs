@@ -3,7 +3,11 @@
 mod cli;
 mod client;
 mod commands;
+mod control_plane;
 mod output;
+mod pepper;
+mod roles;
+mod secret_file;
 mod send;
 mod standalone;
 

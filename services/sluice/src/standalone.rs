@@ -5,7 +5,6 @@
 //! first start, it goes on at the next start with everything it acknowledged.
 //!
 //! - [`config`]: the settings, its own and those of every role;
-//! - [`secret_file`]: files that only their owner reads;
 //! - [`first_start`]: pepper, tenant `demo` and keys, made once and mended;
 //! - [`assembly`]: what is opened, in which order, and who gets it;
 //! - [`welcome`]: what a newcomer is told;
@@ -14,6 +13,5 @@
 pub(crate) mod assembly;
 pub(crate) mod config;
 mod first_start;
-mod secret_file;
 mod welcome;
 mod writable;

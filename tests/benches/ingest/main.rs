@@ -1,4 +1,5 @@
-//! How fast events come in: one `sluice standalone`, fsync on, beside the bare log writing the same bytes.
+//! How fast events come in: one `sluice standalone`, fsync on, beside the bare log writing the same bytes; or, with
+//! the argument `distributed`, every role as a process of its own on real engines.
 //!
 //! Prints one table. Every figure is of this run and this machine; the ratios are what may be compared.
 #![expect(
@@ -7,13 +8,14 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod distributed;
 mod load;
 mod reference;
 mod samples;
 
 use std::time::Duration;
 
-use e2e::System;
+use e2e::{Stack, System};
 
 use crate::load::Load;
 use crate::samples::Samples;
@@ -25,12 +27,15 @@ const EVENTS: usize = 400_000;
 async fn main() {
     let events = load::events();
     let bytes = events.iter().map(bytes::Bytes::len).sum::<usize>() / events.len();
-    println!("events of {bytes} bytes on average, {EVENTS} in each measurement\n");
+    println!("events of {bytes} bytes on average\n");
+    if std::env::args().any(|argument| argument == "distributed") {
+        return distributed::run(events).await;
+    }
 
     let reference = reference::bare_log(&events, EVENTS).await;
     println!("bare embedded log, batches of 500, 16 in flight    {reference:>9.0} events/s");
 
-    let system = System::start().await;
+    let system = System::start(Stack::Standalone).await;
     let load = Load::new(&system, events).await;
     let stream = load.stream(EVENTS, 500, 16).await;
     report(

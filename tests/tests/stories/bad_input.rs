@@ -6,17 +6,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use e2e::client::{answer, batch};
 use e2e::sample::{event, id, protobuf};
-use e2e::{Client, System};
+use e2e::{Client, Stack, System};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proto::v1;
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::time::now;
+use e2e::clock::now;
 
 const EVENTS: &str = "/api/v1/ingestion/events";
 const BATCH: &str = "/api/v1/ingestion/events/batch";
@@ -38,9 +39,12 @@ async fn post_encoded(client: &Client, encoding: &str, body: Vec<u8>) -> e2e::cl
     answer(request.header("content-encoding", encoding).body(body)).await
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn bombs_are_refused_within_the_memory_bound() {
-    let system = System::start().await;
+async fn bombs_are_refused_within_the_memory_bound(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let zeros = vec![b' '; 256 * MIB];
     let (gzipped, zstandard) = (gzip(&zeros), zstd::bulk::compress(&zeros, 1).unwrap());
@@ -81,9 +85,12 @@ async fn bombs_are_refused_within_the_memory_bound() {
     assert_still_works(&system).await;
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_fault_names_field_and_limit_and_leaves_its_neighbours_alone() {
-    let system = System::start().await;
+async fn a_fault_names_field_and_limit_and_leaves_its_neighbours_alone(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let good = event(3, now());
     let with = |field: &str, value: Value| {
@@ -166,9 +173,12 @@ async fn a_fault_names_field_and_limit_and_leaves_its_neighbours_alone() {
     system.assert_quiet(&[]);
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_request_that_is_none_says_what_is_wanted() {
-    let system = System::start().await;
+async fn a_request_that_is_none_says_what_is_wanted(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let one = event(3, now()).to_string();
     let refused = |content_type: &'static str, body: Vec<u8>| {
@@ -232,9 +242,12 @@ async fn a_request_that_is_none_says_what_is_wanted() {
     system.assert_quiet(&[]);
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn an_oversized_grpc_message_is_refused() {
-    let system = System::start().await;
+async fn an_oversized_grpc_message_is_refused(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let huge = batch([Bytes::from(vec![0; 9 * MIB])]);
     let status = client.ingestion().ingest_batch(huge).await.unwrap_err();
@@ -261,9 +274,12 @@ async fn an_oversized_grpc_message_is_refused() {
     assert_still_works(&system).await;
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_stream_whose_answers_are_never_read_does_not_fill_memory() {
-    let system = System::start().await;
+async fn a_stream_whose_answers_are_never_read_does_not_fill_memory(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let before = system.resident_bytes();
     let (requests, received) = tokio::sync::mpsc::channel(1);
@@ -297,9 +313,12 @@ async fn a_stream_whose_answers_are_never_read_does_not_fill_memory() {
     assert_still_works(&system).await;
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn pages_that_are_never_read_do_not_fill_memory() {
-    let system = System::start().await;
+async fn pages_that_are_never_read_do_not_fill_memory(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let stack_trace = "x".repeat(60_000);
     for first in [0, 100] {
@@ -318,7 +337,7 @@ async fn pages_that_are_never_read_do_not_fill_memory() {
     }
     client.search_until("limit=1000", 200).await;
     let before = system.resident_bytes();
-    let key = system.key("demo.key");
+    let key = system.demo_key();
     let mut unread = Vec::new();
     for _ in 0..60 {
         let mut connection = TcpStream::connect(system.addresses().http).await.unwrap();
@@ -336,10 +355,13 @@ async fn pages_that_are_never_read_do_not_fill_memory() {
     assert_still_works(&system).await;
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn requests_that_stall_are_ended_and_others_go_on() {
-    let system = System::start_with([("SLUICE__GATEWAY__REQUEST__STALL", "300ms")]).await;
-    let key = system.key("demo.key");
+async fn requests_that_stall_are_ended_and_others_go_on(#[case] stack: Stack) {
+    let system = System::start_with(stack, [("SLUICE__GATEWAY__REQUEST__STALL", "300ms")]).await;
+    let key = system.demo_key();
     let mut stalled = Vec::new();
     for _ in 0..50 {
         let mut connection = TcpStream::connect(system.addresses().http).await.unwrap();
@@ -374,9 +396,12 @@ async fn assert_still_works(system: &System) {
     assert_eq!(read.status, 200, "{read:?}");
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn health_readiness_and_metrics_tell_the_state() {
-    let system = System::start().await;
+async fn health_readiness_and_metrics_tell_the_state(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     assert_still_works(&system).await;
     let anonymous = reqwest::Client::new();

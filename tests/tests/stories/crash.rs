@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::sample::{event, id, protobuf};
-use e2e::{Client, System};
+use e2e::system::DEADLINE;
+use e2e::{Client, Stack, System};
 use proto::v1;
 use rand::{RngExt, SeedableRng};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::time::now;
+use e2e::clock::now;
 
 const BATCHES: u64 = 50;
 const EVENTS_IN_A_BATCH: u64 = 40;
@@ -50,12 +52,15 @@ async fn stream(client: Client, batches: Vec<(u64, Vec<Value>)>, acknowledged: A
     sending.abort();
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn what_was_acknowledged_is_found_exactly_once_after_each_of_ten_kills() {
+async fn what_was_acknowledged_is_found_exactly_once_after_each_of_ten_kills(#[case] stack: Stack) {
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
     println!("seed {seed}");
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
-    let mut system = System::start().await;
+    let mut system = System::start(stack).await;
     let mut sent: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let mut kills_within_a_stream = 0;
@@ -118,8 +123,19 @@ async fn found_once_settled(system: &System) -> Vec<String> {
         .post_json("/api/v1/ingestion/events/batch", &json!(last))
         .await;
     let token = answer.body["token"].as_str().unwrap();
-    let found = client
-        .search_all(&format!("limit=1000&service=shop&after={token}"))
-        .await;
+    // A search waits a moment for a write; the group may need longer to notice that a member was killed.
+    let begin = Instant::now();
+    while client
+        .get(&format!("/api/v1/ingestion/events?limit=1&after={token}"))
+        .await
+        .status
+        != 200
+    {
+        assert!(
+            begin.elapsed() < DEADLINE,
+            "what the log has is not stored in time"
+        );
+    }
+    let found = client.search_all("limit=1000&service=shop").await;
     found.iter().map(id).collect()
 }

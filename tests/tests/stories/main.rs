@@ -4,5 +4,6 @@
 mod bad_input;
 mod crash;
 mod protocols;
+mod secured;
+mod stock_clients;
 mod tenants;
-mod time;

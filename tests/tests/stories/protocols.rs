@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use e2e::client::{Answer, batch};
 use e2e::sample::{event, id, protobuf};
-use e2e::{Client, System};
+use e2e::{Client, Stack, System};
 use proto::v1;
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt;
 
-use crate::time::now;
+use e2e::clock::now;
 
 const EVENTS: &str = "/api/v1/ingestion/events";
 const BATCH: &str = "/api/v1/ingestion/events/batch";
@@ -104,9 +105,12 @@ fn assert_all_accepted(answer: &Answer) {
     );
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn every_kind_goes_in_over_each_protocol_and_comes_out_as_it_was_sent() {
-    let mut system = System::start().await;
+async fn every_kind_goes_in_over_each_protocol_and_comes_out_as_it_was_sent(#[case] stack: Stack) {
+    let mut system = System::start(stack).await;
     let client = system.client().await;
     let mut sent = Vec::new();
     over_http(&client, &mut sent).await;
@@ -130,7 +134,7 @@ async fn every_kind_goes_in_over_each_protocol_and_comes_out_as_it_was_sent() {
             sent.len() / 4
         );
     }
-    assert!(system.stop().await.success());
+    assert!(system.stop().await);
     system.assert_quiet(&[]);
 }
 
@@ -149,9 +153,12 @@ fn assert_came_back(sent: &Value, found: &Value) {
     assert_eq!(added, ["priority", "received_at", "severity", "timestamp"]);
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_search_with_the_token_of_a_write_sees_it() {
-    let system = System::start().await;
+async fn a_search_with_the_token_of_a_write_sees_it(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     for number in 0..20 {
         let event = event(number, now());
@@ -171,9 +178,12 @@ async fn a_search_with_the_token_of_a_write_sees_it() {
     }
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn grpc_search_and_get_find_what_http_finds() {
-    let system = System::start().await;
+async fn grpc_search_and_get_find_what_http_finds(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let client = system.client().await;
     let answer = client.post_json(BATCH, &json!(four(0))).await;
     let after = answer.body["token"].as_str().unwrap().to_owned();
@@ -219,9 +229,12 @@ async fn grpc_search_and_get_find_what_http_finds() {
     );
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_deleted_event_is_never_returned_again_also_after_a_restart() {
-    let mut system = System::start().await;
+async fn a_deleted_event_is_never_returned_again_also_after_a_restart(#[case] stack: Stack) {
+    let mut system = System::start(stack).await;
     let client = system.client().await;
     let events = four(0);
     // The first is deleted before it is sent at all, the second after it was stored.

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use e2e::sample::{event, id};
 use e2e::system::DEADLINE;
-use e2e::{Client, System};
+use e2e::{Client, Stack, System};
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::time::now;
+use e2e::clock::now;
 
 const EVENTS: &str = "/api/v1/ingestion/events";
 
@@ -17,9 +18,12 @@ async fn send(client: &Client, event: &Value) -> String {
     answer.body["token"].as_str().unwrap().to_owned()
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn nothing_of_one_tenant_is_seen_by_another() {
-    let system = System::start().await;
+async fn nothing_of_one_tenant_is_seen_by_another(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let platform = system.platform().await;
     let scopes = ["ingest", "read", "manage"];
     let one = system
@@ -75,9 +79,12 @@ async fn nothing_of_one_tenant_is_seen_by_another() {
     assert_eq!(one.get(&format!("{EVENTS}/{}", id(&private))).await.status, 200);
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_key_opens_what_its_scopes_say() {
-    let system = System::start().await;
+async fn a_key_opens_what_its_scopes_say(#[case] stack: Stack) {
+    let system = System::start(stack).await;
     let platform = system.platform().await;
     platform.make_tenant("acme", &["ingest"]).await;
     let some_event = event(1, now());
@@ -105,9 +112,12 @@ async fn a_key_opens_what_its_scopes_say() {
     system.assert_quiet(&[]);
 }
 
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
 #[tokio::test]
-async fn a_revoked_key_opens_nothing_also_after_a_restart() {
-    let mut system = System::start().await;
+async fn a_revoked_key_opens_nothing_also_after_a_restart(#[case] stack: Stack) {
+    let mut system = System::start(stack).await;
     let platform = system.platform().await;
     let key = platform.make_tenant("acme", &["ingest", "read"]).await;
     let client = system.client_with(&key).await;

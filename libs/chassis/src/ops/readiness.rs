@@ -2,6 +2,7 @@
 
 use crate::lifecycle::Shutdown;
 use serde::Serialize;
+use std::ops::Not;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,7 @@ const STARTING: &str = "starting";
 const GONE: &str = "its component is gone";
 const DRAINING: &str = "draining";
 
-/// The checks of a process: ready when every one is, and never while draining. A cheap handle.
+/// The checks of a process: ready when every one is that decides, and never while draining. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     checks: Arc<watch::Sender<Vec<CheckReport>>>,
@@ -44,6 +45,9 @@ pub struct CheckReport {
     pub ready: bool,
     /// Why it is not; empty when it is.
     pub detail: String,
+    /// Whether it only informs: work is welcome also where it is not ready.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub informational: bool,
 }
 
 impl Readiness {
@@ -55,12 +59,22 @@ impl Readiness {
         }
     }
 
-    /// Adds a check, not ready at first.
+    /// Adds a check that decides, not ready at first.
     pub fn register(&self, name: impl Into<String>) -> Check {
+        self.add(name.into(), false)
+    }
+
+    /// Adds a check of something that work can do without: it is shown and decides nothing.
+    pub fn register_informational(&self, name: impl Into<String>) -> Check {
+        self.add(name.into(), true)
+    }
+
+    fn add(&self, name: String, informational: bool) -> Check {
         let check = CheckReport {
-            name: name.into(),
+            name,
             ready: false,
             detail: STARTING.to_owned(),
+            informational,
         };
         let mut index = 0;
         self.checks.send_modify(|checks| {
@@ -81,23 +95,28 @@ impl Readiness {
                 name: "drain".to_owned(),
                 ready: false,
                 detail: DRAINING.to_owned(),
+                informational: false,
             });
         }
         Report {
-            ready: checks.iter().all(|check| check.ready),
+            ready: are_ready(&checks),
             checks,
         }
     }
 
-    /// Waits until every check that is registered is ready.
+    /// Waits until every check that is registered and decides is ready.
     pub async fn wait(&self) {
         // It can't fail: the sender lives as long as `self`.
         let _ = self
             .checks
             .subscribe()
-            .wait_for(|checks| checks.iter().all(|check| check.ready))
+            .wait_for(|checks| are_ready(checks))
             .await;
     }
+}
+
+fn are_ready(checks: &[CheckReport]) -> bool {
+    checks.iter().all(|check| check.ready || check.informational)
 }
 
 impl Check {
@@ -150,6 +169,24 @@ mod tests {
         assert!(!report.ready);
         assert_eq!(report.checks[0].detail, "no leader");
         assert_eq!(report.checks[1].detail, "");
+    }
+
+    #[tokio::test]
+    async fn a_check_that_informs_is_shown_and_decides_nothing() {
+        let readiness = Readiness::new(&Shutdown::new());
+        let (log, reads) = (readiness.register("log"), readiness.register_informational("query"));
+        log.ready();
+        reads.not_ready("query is away");
+        let report = readiness.report();
+        assert!(report.ready);
+        assert_eq!(
+            (report.checks[1].ready, &*report.checks[1].detail),
+            (false, "query is away")
+        );
+        readiness.wait().await;
+        log.not_ready("no leader");
+        reads.ready();
+        assert!(!readiness.report().ready);
     }
 
     #[test]

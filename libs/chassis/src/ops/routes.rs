@@ -68,11 +68,16 @@ mod tests {
         let readiness = Readiness::new(&shutdown);
         let check = readiness.register("log");
         check.not_ready("no leader");
+        let reads = readiness.register_informational("query");
+        reads.not_ready("away");
         let (response, body) = ask(&readiness, "/ready").await;
         assert_eq!(response.status(), 503);
         let expected = json!({
             "ready": false,
-            "checks": [{ "name": "log", "ready": false, "detail": "no leader" }],
+            "checks": [
+                { "name": "log", "ready": false, "detail": "no leader" },
+                { "name": "query", "ready": false, "detail": "away", "informational": true },
+            ],
         });
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&body).unwrap(),

@@ -54,6 +54,15 @@ pub struct Revocation {
     pub revoked_at: Millis,
 }
 
+/// The topics of events as they are now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicsRecord {
+    /// Raised when topics are made anew, so that offsets never mean two things.
+    pub generation: u32,
+    /// 1 at first, one more with each change.
+    pub version: u64,
+}
+
 /// One record of the control topic.
 #[derive(Clone, Debug)]
 pub enum Record {
@@ -63,6 +72,8 @@ pub enum Record {
     Key(KeyRecord),
     /// A key is revoked.
     Revocation(Revocation),
+    /// The topics of events are so.
+    Topics(TopicsRecord),
     /// An entity that this version does not know; a newer one does.
     Unknown,
 }
@@ -85,6 +96,7 @@ impl Record {
             Self::Tenant(tenant) => Some(format!("tenant/{}", tenant.id)),
             Self::Key(key) => Some(format!("key/{}", key.id)),
             Self::Revocation(revocation) => Some(format!("revocation/{}", revocation.key)),
+            Self::Topics(_) => Some("topics".to_owned()),
             Self::Unknown => None,
         }
     }
@@ -95,6 +107,7 @@ impl Record {
             Self::Tenant(tenant) => serde_json::to_vec(tenant),
             Self::Key(key) => serde_json::to_vec(key),
             Self::Revocation(revocation) => serde_json::to_vec(revocation),
+            Self::Topics(topics) => serde_json::to_vec(topics),
             Self::Unknown => return None,
         };
         Some(encoded.expect("records have text keys and no failing parts"))
@@ -108,6 +121,7 @@ impl Record {
             "tenant" => serde_json::from_slice(value).map(Self::Tenant),
             "key" => serde_json::from_slice(value).map(Self::Key),
             "revocation" => serde_json::from_slice(value).map(Self::Revocation),
+            "topics" => serde_json::from_slice(value).map(Self::Topics),
             _ => Ok(Self::Unknown),
         };
         decoded.map_err(|source| BadRecord {

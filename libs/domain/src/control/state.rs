@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::record::{KeyRecord, Record, TenantRecord};
+use super::record::{KeyRecord, Record, TenantRecord, TopicsRecord};
 use crate::key::{ApiKey, Digest, InvalidKey, KeyId, Peppers, Scope};
+use crate::source::FIRST_GENERATION;
 use crate::tenant::TenantId;
 use crate::time::Millis;
 
@@ -14,6 +15,7 @@ pub struct State {
     tenants: BTreeMap<TenantId, TenantRecord>,
     keys: HashMap<KeyId, Arc<KeyRecord>>,
     revoked: HashSet<KeyId>,
+    topics: Option<TopicsRecord>,
 }
 
 /// Who makes a call: the holder of a live key.
@@ -69,6 +71,7 @@ impl State {
             Record::Revocation(revocation) => {
                 self.revoked.insert(revocation.key);
             }
+            Record::Topics(topics) => self.topics = Some(topics),
             Record::Unknown => {}
         }
     }
@@ -99,6 +102,18 @@ impl State {
             return Err(Denied::Unknown);
         }
         Ok(Caller { key: Arc::clone(key) })
+    }
+
+    /// The topics of events as somebody last said; none where they are those of the beginning.
+    pub fn topics(&self) -> Option<&TopicsRecord> {
+        self.topics.as_ref()
+    }
+
+    /// The generation of the topics of events.
+    pub fn generation(&self) -> u32 {
+        self.topics
+            .as_ref()
+            .map_or(FIRST_GENERATION, |topics| topics.generation)
     }
 
     /// All tenants, by id.
@@ -215,6 +230,16 @@ mod tests {
         assert_eq!(denied(key(3).reveal()), Denied::Expired);
         assert_eq!(denied(key(4).reveal()), Denied::Unknown);
         assert_eq!(denied("slk_"), Denied::Malformed(InvalidKey::Form));
+    }
+
+    #[test]
+    fn topics_are_the_first_until_somebody_raises_their_generation() {
+        assert_eq!(state([]).generation(), FIRST_GENERATION);
+        let raised = TopicsRecord {
+            generation: 3,
+            version: 2,
+        };
+        assert_eq!(state([Record::Topics(raised)]).generation(), 3);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A socket that fails when its peer neither speaks at the begin nor reads what is written to it.
+//! A connection that fails when its peer neither speaks at the begin nor reads what is written to it.
 //!
 //! HTTP/1 heads and HTTP/2 peers have timeouts of their own once the protocol is known; this covers what comes before,
 //! and every write.
@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::ServerLimits;
@@ -18,8 +17,8 @@ use crate::metric_definitions as definitions;
 /// Length of the greeting of HTTP/2: after so many bytes the protocol is known.
 const PREFACE_BYTES: usize = 24;
 
-pub(super) struct StallGuard {
-    stream: TcpStream,
+pub(super) struct StallGuard<S> {
+    stream: S,
     listener: &'static str,
     /// Bytes of the greeting that are missing.
     missing: usize,
@@ -29,8 +28,8 @@ pub(super) struct StallGuard {
     blocked: bool,
 }
 
-impl StallGuard {
-    pub(super) fn new(stream: TcpStream, listener: &'static str, limits: ServerLimits) -> Self {
+impl<S: Unpin> StallGuard<S> {
+    pub(super) fn new(stream: S, listener: &'static str, limits: ServerLimits) -> Self {
         Self {
             stream,
             listener,
@@ -65,7 +64,7 @@ impl StallGuard {
     }
 }
 
-impl AsyncRead for StallGuard {
+impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -86,7 +85,7 @@ impl AsyncRead for StallGuard {
     }
 }
 
-impl AsyncWrite for StallGuard {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(cx, polled)

@@ -176,7 +176,7 @@ pub async fn bounds_follow_the_appends(fixture: Fixture) {
 pub async fn unknown_partition_is_refused(fixture: Fixture) {
     let Fixture { log, topic, .. } = &fixture;
     assert_eq!(
-        log.partitions(topic).expect("the topic is there"),
+        log.partitions(topic).await.expect("the topic is there"),
         super::PARTITIONS
     );
     let unknown = TopicPartition::new(topic.as_str(), super::PARTITIONS);
@@ -194,7 +194,7 @@ pub async fn unknown_partition_is_refused(fixture: Fixture) {
     assert_eq!(error.class(), Class::Fatal);
     assert!(log.bounds(&unknown).await.is_err());
     assert!(log.read(&unknown, 0, 1, Duration::ZERO).await.is_err());
-    assert!(log.partitions("no-such-topic").is_err());
+    assert!(log.partitions("no-such-topic").await.is_err());
     assert!(log.consumer(&fixture.group, &["no-such-topic"]).await.is_err());
 }
 

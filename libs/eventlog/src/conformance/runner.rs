@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{DEADLINE, Fixture, PARTITIONS, append, numbered, offsets, take_share, within};
-use crate::port::{Appended, Bounds, Class, Consumer, Error as LogError, Log, Notice};
+use crate::port::{Appended, Bounds, Class, Consumer, Error as LogError, Log, Notice, Sequence};
 use crate::record::{NewRecord, Record, TopicPartition};
 use crate::runner::{self, Assignment, Backoff, Call, Failure, Options, Processor, Worker};
 
@@ -444,8 +444,12 @@ impl Log for Counting {
         self.inner.append(records).await
     }
 
-    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
-        self.inner.partitions(topic)
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, LogError> {
+        self.inner.sequence().await
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        self.inner.partitions(topic).await
     }
 
     async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, LogError> {

@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use super::OpenError;
 use super::codec::{self, Names};
 use super::config::{Config, Retention, TopicConfig};
 use super::group::{Group, Groups};
+use crate::in_flight::InFlight;
 use crate::port::{Bounds, Error};
 use crate::record::{Record, TopicPartition};
 
@@ -41,7 +41,7 @@ pub(super) struct Storage {
     pub(super) config: Config,
     pub(super) groups: Groups,
     /// Bytes that wait for their acknowledgement.
-    pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) in_flight: InFlight,
     /// Why nothing can be written any more.
     pub(super) failed: OnceLock<String>,
     /// Ticks whenever records became readable.
@@ -81,6 +81,7 @@ impl Storage {
             topics.insert(topic.name.as_str().into(), partitions);
         }
         let groups = Groups::load(&commits)?;
+        let in_flight = InFlight::new(config.max_in_flight_bytes);
         Ok(Self {
             db,
             meta,
@@ -88,7 +89,7 @@ impl Storage {
             topics,
             config,
             groups,
-            in_flight: Arc::default(),
+            in_flight,
             failed: OnceLock::new(),
             appended: watch::Sender::new(()),
             _lock: lock,

@@ -6,18 +6,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use metrics::{Gauge, Histogram};
+use metrics::Histogram;
 use tokio::sync::oneshot;
 
 use super::codec;
 use super::group::{Group, MemberId};
 use super::memory::{self, Memory};
 use super::storage::{Partition, Storage, key};
+use crate::in_flight::Share;
 use crate::metric_definitions as definitions;
 use crate::port::{Appended, Error};
 use crate::record::TopicPartition;
@@ -33,7 +33,7 @@ pub(super) enum Command {
 /// One append call, whose records are all within the limits.
 pub(super) struct Append {
     pub(super) records: Vec<(Arc<Partition>, Vec<u8>)>,
-    pub(super) in_flight: InFlight,
+    pub(super) in_flight: Share,
     pub(super) answer: oneshot::Sender<Result<Vec<Appended>, Error>>,
 }
 
@@ -44,48 +44,6 @@ pub(super) struct Commit {
     pub(super) partition: TopicPartition,
     pub(super) next: u64,
     pub(super) answer: oneshot::Sender<Result<(), Error>>,
-}
-
-/// A share of the bound on bytes in flight, given back when it is dropped.
-pub(super) struct InFlight {
-    bytes: usize,
-    total: Arc<AtomicUsize>,
-    gauge: Gauge,
-}
-
-impl InFlight {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge of bytes")]
-    pub(super) fn reserve(storage: &Storage, bytes: usize) -> Result<Self, Error> {
-        let max_bytes = storage.config.max_in_flight_bytes;
-        let reserved = storage
-            .in_flight
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |total| {
-                total.checked_add(bytes).filter(|total| *total <= max_bytes)
-            });
-        let gauge = metrics::gauge!(definitions::IN_FLIGHT_BYTES);
-        match reserved {
-            Ok(_) => {
-                gauge.increment(bytes as f64);
-                Ok(Self {
-                    bytes,
-                    total: storage.in_flight.clone(),
-                    gauge,
-                })
-            }
-            Err(in_flight_bytes) => Err(Error::Full {
-                in_flight_bytes,
-                max_bytes,
-            }),
-        }
-    }
-}
-
-impl Drop for InFlight {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge of bytes")]
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.gauge.decrement(self.bytes as f64);
-    }
 }
 
 pub(super) struct Writer {
@@ -107,7 +65,7 @@ impl Calls {
     fn add(&mut self, command: Command) {
         match command {
             Command::Append(append) => {
-                self.bytes += append.in_flight.bytes;
+                self.bytes += append.in_flight.bytes();
                 self.appends.push(append);
             }
             Command::Commit(commit) => self.commits.push(commit),
@@ -259,7 +217,7 @@ struct Prepared {
 /// An append call whose records have their offsets.
 struct Placed {
     appended: Vec<Appended>,
-    in_flight: InFlight,
+    in_flight: Share,
     answer: oneshot::Sender<Result<Vec<Appended>, Error>>,
 }
 

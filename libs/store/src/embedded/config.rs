@@ -1,16 +1,10 @@
 //! Settings of the embedded store.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use domain::time::Millis;
-
 use super::cell;
-use crate::port::Error;
-
-/// The wall clock, by which the background thread knows what has expired.
-pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
+use crate::port::{Clock, Error};
 
 /// Journals smaller than this the engine does not take.
 const MIN_JOURNAL_BYTES: u64 = 64 << 20;
@@ -38,7 +32,7 @@ pub struct Config {
     pub sweep_every: Duration,
     /// Rows and markers that one such round looks at (10,000).
     pub sweep_entries: usize,
-    /// The wall clock.
+    /// The wall clock, by which the background thread knows what has expired.
     pub clock: Clock,
 }
 

@@ -19,12 +19,12 @@ use control::{Follower, NewKey, Writer};
 use domain::key::{Pepper, Peppers, Scope};
 use domain::record::Accepted;
 use domain::seal::Sealer;
-use domain::source::Lane;
+use domain::source::{FIRST_GENERATION, Lane};
 use domain::tenant::TenantId;
 use domain::topic;
 use edge::Access;
 use eventlog::embedded::{self, Embedded, Retention, TopicConfig};
-use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, TopicPartition};
+use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -115,8 +115,12 @@ impl Log for Faulty {
         }
     }
 
-    fn partitions(&self, topic: &str) -> Result<u32, Error> {
-        self.inner.partitions(topic)
+    async fn sequence(&self) -> Result<Arc<dyn Sequence>, Error> {
+        self.inner.sequence().await
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32, Error> {
+        self.inner.partitions(topic).await
     }
 
     async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, Error> {
@@ -202,6 +206,7 @@ impl House {
         let grpc_url = format!("http://{}", grpc.local_addr().unwrap());
         let deps = Deps {
             log: port,
+            generation: FIRST_GENERATION,
             access: Access::new(view.clone(), peppers, clock.clone()),
             writer: writer.clone(),
             view,
@@ -209,13 +214,13 @@ impl House {
             clock: clock.clone(),
             random,
             readiness: Readiness::new(&shutdown),
-            http,
-            grpc,
+            http: http.into(),
+            grpc: grpc.into(),
             reads: reads(),
             grpc_reads: Routes::default(),
             openapi: crate::openapi().to_json().unwrap(),
         };
-        let assembled = Assembled::new(&config, deps, shutdown.drain.clone()).unwrap();
+        let assembled = Assembled::new(&config, deps, shutdown.drain.clone()).await.unwrap();
         let router = assembled.router();
         let served = tokio::spawn(assembled.serve());
         Self {

@@ -36,7 +36,7 @@ pub(crate) const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 /// Where tokens point to.
 pub(crate) const SOURCE: Source = Source {
     lane: Lane::Standard,
-    generation: 1,
+    generation: 2,
     partition: 3,
 };
 
@@ -124,6 +124,7 @@ impl Harness {
         let deps = Deps {
             events: events(store.clone()),
             progress: Arc::new(store.clone()),
+            generation: SOURCE.generation,
             access: Access::new(View::fixed(state(&peppers)), peppers, clock.clone()),
             sealer: sealer.clone(),
             clock,
@@ -143,6 +144,10 @@ impl Harness {
 
     /// Makes everything up to an accepted offset visible.
     pub(crate) async fn advance(&self, origin: u64) {
+        self.advance_in(SOURCE, origin).await;
+    }
+
+    pub(crate) async fn advance_in(&self, source: Source, origin: u64) {
         let position = Position {
             next_offset: origin + 1,
             origin,
@@ -150,15 +155,19 @@ impl Harness {
             checksum: 0,
         };
         self.store
-            .advance(STORING_SERVICE, SOURCE, position)
+            .advance(STORING_SERVICE, source, position)
             .await
             .unwrap();
     }
 
     /// The token of a write at an accepted offset.
     pub(crate) fn token(&self, of: &str, offset: u64) -> String {
+        self.token_in(SOURCE, of, offset)
+    }
+
+    pub(crate) fn token_in(&self, source: Source, of: &str, offset: u64) -> String {
         let mut token = Token::default();
-        token.add(SOURCE, offset);
+        token.add(source, offset);
         self.sealer
             .seal(&tenant(of), Token::PURPOSE, &token.encode(), [9; 12])
     }

@@ -12,12 +12,13 @@ use domain::id::{EventId, IdRange};
 use domain::key::Scope;
 use domain::record::Enriched;
 use domain::retention::Class;
+use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use serde_json::json;
 use store::{Events, Scan};
 
-use super::harness::{Answered, Harness, NOW, event, key_for, tenant};
+use super::harness::{Answered, Harness, NOW, SOURCE, event, key_for, tenant};
 use crate::Config;
 
 const EVENTS: &str = "/api/v1/ingestion/events";
@@ -333,6 +334,25 @@ async fn with_the_token_of_a_write_that_is_visible_nobody_waits() {
         (foreign.status, foreign.code()),
         (StatusCode::BAD_REQUEST, "invalid_token")
     );
+}
+
+#[tokio::test]
+async fn the_token_of_a_write_to_older_topics_is_refused_unless_it_was_stored() {
+    let harness = Harness::new();
+    let older = Source {
+        generation: SOURCE.generation - 1,
+        ..SOURCE
+    };
+    harness.advance_in(older, 5).await;
+    let stored = harness.token_in(older, "alpha", 5);
+    let answer = harness.get(&format!("{EVENTS}?after={stored}"), "alpha").await;
+    assert_eq!(answer.status, StatusCode::OK);
+
+    let lost = harness.token_in(older, "alpha", 6);
+    let answer = harness.get(&format!("{EVENTS}?after={lost}"), "alpha").await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "invalid_token"));
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("made anew"), "{detail}");
 }
 
 #[tokio::test(start_paused = true)]

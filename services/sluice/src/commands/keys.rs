@@ -36,6 +36,7 @@ struct Created {
 
 pub(super) async fn run(command: Keys) -> anyhow::Result<()> {
     match command {
+        Keys::Bootstrap(args) => super::bootstrap::run(args).await,
         Keys::List { connection } => list(&connection).await,
         Keys::Create(args) => create(&args).await,
         Keys::Revoke { id, connection } => revoke(&id, &connection).await,

@@ -16,13 +16,10 @@ use chassis::listen;
 use chassis::ops::{self, Readiness};
 use chassis::random;
 use chassis::telemetry::Metrics;
-use control::{Follower, View, Writer};
-use domain::key::Peppers;
-use domain::seal::Sealer;
+use control::Writer;
 use domain::source::Lane;
 use domain::time::Millis;
 use domain::topic;
-use edge::Access;
 use eventlog::Log;
 use eventlog::embedded::{Retention, TopicConfig};
 use tokio::net::TcpListener;
@@ -31,10 +28,10 @@ use tonic::service::Routes;
 
 use super::config::Config;
 use super::first_start::{self, Keys};
-use super::secret_file;
 use super::welcome::{self, Addresses};
 use super::writable::Watch;
-use crate::output;
+use crate::control_plane::ControlPlane;
+use crate::{output, secret_file};
 
 /// How often old records are looked for, and how long after a start first: what was not stored yet has that long.
 const CHECK_LOG_EVERY: Duration = Duration::from_mins(10);
@@ -63,12 +60,8 @@ struct Listeners {
 struct Shared {
     log: Arc<dyn Log>,
     store: store::embedded::Embedded,
-    view: View,
+    plane: ControlPlane,
     writer: Writer,
-    access: Access,
-    sealer: Arc<Sealer>,
-    peppers: Arc<Peppers>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Assembly {
@@ -88,19 +81,12 @@ impl Assembly {
         let drain = tasks.shutdown().drain.clone();
         tasks.spawn("writable", watch.run(drain));
         let shared = self.share(log, store, &tasks).await?;
-        let now = Millis::from_ms(shared.clock.now_ms());
-        let Shared {
-            view,
-            writer,
-            peppers,
-            ..
-        } = &shared;
         let made = Keys {
             dir: &self.dir,
-            view,
-            writer,
-            peppers,
-            now,
+            view: &shared.plane.view,
+            writer: &shared.writer,
+            peppers: &shared.plane.peppers,
+            now: shared.plane.now(),
         }
         .ensure()
         .await?;
@@ -162,24 +148,16 @@ impl Assembly {
         tasks: &Tasks,
     ) -> anyhow::Result<Shared> {
         let log: Arc<dyn Log> = Arc::new(log);
-        let clock: Arc<dyn Clock> = Arc::new(clock::System);
-        let random = Arc::new(random::System);
-        let peppers = Arc::new(first_start::pepper(&self.dir, &*random)?);
-        let follower = Follower::start(log.clone())
+        let peppers = Arc::new(first_start::pepper(&self.dir, &random::System)?);
+        let plane = ControlPlane::follow(log.clone(), peppers, tasks)
             .await
             .context("reading the control topic")?;
-        let view = follower.view();
-        // Through the drain: changes that are under way wait until the view has them.
-        tasks.attend("control", follower.run(tasks.shutdown().abort.clone()));
+        let writer = plane.writer();
         Ok(Shared {
-            writer: Writer::new(log.clone(), view.clone(), peppers.clone(), clock.clone(), random),
-            access: Access::new(view.clone(), peppers.clone(), clock.clone()),
-            sealer: Arc::new(Sealer::new(&peppers)),
             log,
             store,
-            view,
-            peppers,
-            clock,
+            plane,
+            writer,
         })
     }
 
@@ -200,19 +178,24 @@ impl Assembly {
         let Shared {
             log,
             store,
-            view,
+            plane,
             writer,
+        } = shared;
+        let ControlPlane {
+            view,
             access,
             sealer,
             clock,
+            random,
             ..
-        } = shared;
+        } = plane;
         let store = Arc::new(store);
-        let random = Arc::new(random::System);
+        let generation = view.state().generation();
         let query = query::Service::new(
             query::Deps {
                 events: store.clone(),
                 progress: store.clone(),
+                generation,
                 access: access.clone(),
                 sealer: sealer.clone(),
                 clock: clock.clone(),
@@ -222,6 +205,7 @@ impl Assembly {
         );
         let deps = gateway::Deps {
             log: log.clone(),
+            generation,
             access,
             writer,
             view,
@@ -229,23 +213,28 @@ impl Assembly {
             clock: clock.clone(),
             random,
             readiness: readiness.clone(),
-            http: listeners.http,
-            grpc: listeners.grpc,
+            http: listeners.http.into(),
+            grpc: listeners.grpc.into(),
             reads: query.router(),
             grpc_reads: Routes::new(query.grpc()),
             openapi: crate::commands::openapi::document()?,
         };
         let drain = || -> CancellationToken { tasks.shutdown().drain.clone() };
         tasks.attend("ops", ops::serve(listeners.ops, readiness.clone(), self.metrics));
+        let deps_of_enrichment = enrichment::Deps {
+            log: log.clone(),
+            generation,
+        };
         tasks.spawn(
             "enrichment",
-            enrichment::run(enrichment, enrichment::Deps { log: log.clone() }, drain()),
+            enrichment::run(enrichment, deps_of_enrichment, drain()),
         );
         let deps_of_retention = retention::Deps {
             log,
             events: store.clone(),
             progress: store,
             clock,
+            generation,
         };
         tasks.spawn("retention", retention::run(retention, deps_of_retention, drain()));
         tasks.spawn("gateway", gateway::run(gateway, deps, drain()));

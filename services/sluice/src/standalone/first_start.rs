@@ -15,7 +15,7 @@ use domain::key::{ApiKey, Pepper, Peppers, Scope};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 
-use super::secret_file;
+use crate::{pepper, secret_file};
 
 const PEPPER_FILE: &str = "pepper.key";
 /// Where the key of the tenant `demo` is.
@@ -38,11 +38,7 @@ pub(super) fn pepper(dir: &Path, random: &dyn Random) -> anyhow::Result<Peppers>
     let path = dir.join(PEPPER_FILE);
     let found = secret_file::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let text = found.map_or_else(|| make_pepper(&path, random), Ok)?;
-    let pepper = text
-        .trim()
-        .split_once(' ')
-        .and_then(|(id, secret)| Pepper::new(id, secret.as_bytes()));
-    let pepper = pepper.ok_or_else(|| {
+    let pepper = pepper::parse(&text).map_err(|_| {
         anyhow!(
             "{} is damaged; put back a copy of it, or delete it: all keys stop working then and new ones are made",
             path.display()

@@ -12,31 +12,40 @@ use tonic_health::server::{HealthReporter, health_reporter};
 /// How old an answer may be.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// The services that clients ask for; the empty name is the server as a whole.
-const SERVICES: [&str; 2] = ["", "sluice.v1.Ingestion"];
-
 /// Keeps the answers true.
-pub(crate) struct Health {
+#[derive(Debug)]
+pub struct Health {
+    services: Vec<&'static str>,
     reporter: HealthReporter,
     readiness: Readiness,
 }
 
 impl Health {
-    /// The service, not serving at first, and what keeps it true.
-    pub(super) fn new(
+    /// The service, not serving at first, and what keeps it true. Clients ask for `services` by their full names, or
+    /// for the server as a whole.
+    pub fn new(
         readiness: Readiness,
-    ) -> (Self, health_server::HealthServer<impl health_server::Health>) {
+        services: &[&'static str],
+    ) -> (
+        Self,
+        health_server::HealthServer<impl health_server::Health + use<>>,
+    ) {
         let (reporter, service) = health_reporter();
-        (Self { reporter, readiness }, service)
+        let health = Self {
+            services: [""].into_iter().chain(services.iter().copied()).collect(),
+            reporter,
+            readiness,
+        };
+        (health, service)
     }
 
     /// Makes the services known, not serving yet.
-    pub(crate) async fn announce(&self) {
+    pub async fn announce(&self) {
         self.tell(ServingStatus::NotServing).await;
     }
 
     /// Runs until `shutdown`, and says then that nothing is served any longer.
-    pub(crate) async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(self, shutdown: CancellationToken) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -52,8 +61,8 @@ impl Health {
     }
 
     async fn tell(&self, status: ServingStatus) {
-        for service in SERVICES {
-            self.reporter.set_service_status(service, status).await;
+        for service in &self.services {
+            self.reporter.set_service_status(*service, status).await;
         }
     }
 }

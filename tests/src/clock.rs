@@ -1,10 +1,10 @@
-//! The clock of the stories.
+//! The clock of stories.
 
 use domain::time::Millis;
 
 /// The time now.
 #[expect(clippy::disallowed_methods, reason = "stories run in real time")]
-pub(crate) fn now() -> Millis {
+pub fn now() -> Millis {
     let since_epoch = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();

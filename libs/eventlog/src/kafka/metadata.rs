@@ -1,0 +1,213 @@
+//! What the brokers say of topics: how many partitions they have, and which offsets.
+//!
+//! The client's calls block, so they run on threads that may; how many at a time has a bound, and every answer comes
+//! within the request timeout.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::config::Config;
+use super::connection::{Listener, Names, client_config};
+use super::error::{Doing, is_unknown};
+use crate::port::{Bounds, Error};
+use crate::record::TopicPartition;
+
+/// Questions that may be open at a time.
+const MAX_OPEN: usize = 16;
+/// A topic that was just made is not known to all brokers at once: an unknown one is asked for again for so long.
+const UNKNOWN_TOPIC_WAIT: Duration = Duration::from_secs(1);
+const UNKNOWN_TOPIC_PAUSE: Duration = Duration::from_millis(100);
+/// What the client may say between two looks at it.
+const MAX_SAID: usize = 1_000;
+
+type Client = BaseConsumer<Listener>;
+
+/// What a topic looks like.
+pub(super) struct Shape {
+    pub(super) partitions: u32,
+    /// Copies of the partition that has the fewest.
+    pub(super) replication: u32,
+    /// Whether every partition has a leader.
+    pub(super) has_leaders: bool,
+}
+
+/// Asks the brokers about topics.
+pub(super) struct Metadata {
+    client: Arc<Client>,
+    names: Names,
+    timeout: Duration,
+    /// Partitions of the topics that were found.
+    counts: Mutex<HashMap<String, u32>>,
+    open: Arc<Semaphore>,
+}
+
+impl Metadata {
+    /// Makes the client, which reads certificates. Contacts nobody.
+    pub(super) fn new(config: &Config) -> KafkaResult<Self> {
+        let mut client = client_config(config);
+        client
+            // Only what was committed counts as the end.
+            .set("isolation.level", "read_committed")
+            .set("socket.timeout.ms", config.request_timeout.as_millis().to_string());
+        Ok(Self {
+            client: Arc::new(client.create_with_context(Listener::default())?),
+            names: Names::new(config),
+            timeout: config.request_timeout,
+            counts: Mutex::default(),
+            open: Arc::new(Semaphore::new(MAX_OPEN)),
+        })
+    }
+
+    /// Takes what the client has to say, so that it does not pile up.
+    pub(super) fn listen(&self) {
+        for _ in 0..MAX_SAID {
+            if self.client.poll(Duration::ZERO).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// What the topic looks like, as the brokers say now; none if they know none of this name.
+    pub(super) async fn shape(&self, topic: &str) -> Result<Option<Shape>, Error> {
+        let doing = Doing {
+            verb: "look up",
+            to: &topic,
+        };
+        let wire = self.names.topic(topic);
+        self.ask(doing, move |client, timeout| shape(client, &wire, timeout)).await
+    }
+
+    /// Partitions of the topic, as the brokers say now.
+    pub(super) async fn partitions(&self, topic: &str) -> Result<u32, Error> {
+        let began = Instant::now();
+        loop {
+            if let Some(Shape { partitions, .. }) = self.shape(topic).await? {
+                self.counts().insert(topic.to_owned(), partitions);
+                return Ok(partitions);
+            }
+            self.forget(topic);
+            if began.elapsed() > UNKNOWN_TOPIC_WAIT {
+                return Err(Error::UnknownPartition {
+                    partition: topic.to_owned(),
+                });
+            }
+            sleep(UNKNOWN_TOPIC_PAUSE).await;
+        }
+    }
+
+    /// Refuses a partition that is not there. Asks the brokers only about topics that were not found yet.
+    pub(super) async fn check(&self, partition: &TopicPartition) -> Result<(), Error> {
+        let known = self.counts().get(&*partition.topic).copied();
+        // A topic may have got more partitions since.
+        let count = match known.filter(|count| partition.partition < *count) {
+            Some(count) => count,
+            None => self.partitions(&partition.topic).await?,
+        };
+        if partition.partition < count {
+            return Ok(());
+        }
+        Err(Error::UnknownPartition {
+            partition: partition.to_string(),
+        })
+    }
+
+    /// The offsets that the partition has now.
+    pub(super) async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, Error> {
+        self.check(partition).await?;
+        let doing = Doing {
+            verb: "ask for the offsets of",
+            to: partition,
+        };
+        let wire = self.names.topic(&partition.topic);
+        let number = i32::try_from(partition.partition).map_err(|_too_large| doing.unknown())?;
+        let bounds = self
+            .ask(doing, move |client, timeout| bounds(client, &wire, number, timeout))
+            .await;
+        if matches!(bounds, Err(Error::UnknownPartition { .. })) {
+            self.forget(&partition.topic);
+        }
+        bounds
+    }
+
+    /// The topic is not what it was.
+    pub(super) fn forget(&self, topic: &str) {
+        self.counts().remove(topic);
+    }
+
+    /// Asks on a thread that may block.
+    async fn ask<T: Send + 'static>(
+        &self,
+        doing: Doing<'_, impl Display>,
+        question: impl FnOnce(&Client, Duration) -> KafkaResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (client, allowed, open) = (self.client.clone(), self.timeout, self.open.clone());
+        let asked = async move {
+            let permit = open.acquire_owned().await.map_err(|_never| Error::Closed)?;
+            let answer = spawn_blocking(move || {
+                let _permit = permit;
+                question(&client, allowed)
+            });
+            answer.await.map_err(|_stopping| Error::Closed)
+        };
+        let context = self.client.context();
+        match timeout(self.timeout, asked).await {
+            Ok(Ok(Ok(answer))) => {
+                context.works();
+                Ok(answer)
+            }
+            Ok(Ok(Err(error))) => {
+                self.listen();
+                Err(doing.failed(&error, context.cause()))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_elapsed) => {
+                self.listen();
+                Err(doing.failed_with(RDKafkaErrorCode::OperationTimedOut, context.cause()))
+            }
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shape(client: &Client, topic: &str, timeout: Duration) -> KafkaResult<Option<Shape>> {
+    let metadata = client.fetch_metadata(Some(topic), timeout)?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+        return Ok(None);
+    };
+    // Without a look at the partitions: of an unknown topic there are none to look at.
+    match found.error().map(RDKafkaErrorCode::from) {
+        None => {}
+        Some(code) if is_unknown(code) => return Ok(None),
+        Some(code) => return Err(KafkaError::MetadataFetch(code)),
+    }
+    let partitions = found.partitions();
+    let fewest = partitions.iter().map(|partition| partition.replicas().len()).min();
+    Ok(Some(Shape {
+        partitions: u32::try_from(partitions.len()).unwrap_or(u32::MAX),
+        replication: u32::try_from(fewest.unwrap_or_default()).unwrap_or(u32::MAX),
+        has_leaders: partitions.iter().all(|partition| partition.leader() >= 0),
+    }))
+}
+
+fn bounds(client: &Client, topic: &str, partition: i32, timeout: Duration) -> KafkaResult<Bounds> {
+    let (start, end) = client.fetch_watermarks(topic, partition, timeout)?;
+    let offset = |offset: i64| {
+        u64::try_from(offset).map_err(|_negative| KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))
+    };
+    Ok(Bounds {
+        start: offset(start)?,
+        end: offset(end)?,
+    })
+}

@@ -1,0 +1,16 @@
+"""Reads the table of events with the stock driver, as somebody with cqlsh would. Prints one JSON object a row.
+
+usage: rows.py HOST PORT KEYSPACE TABLE"""
+
+import json
+import sys
+
+from cassandra.cluster import Cluster
+from cassandra.policies import RoundRobinPolicy
+
+host, port, keyspace, table = sys.argv[1:]
+cluster = Cluster([host], port=int(port), load_balancing_policy=RoundRobinPolicy(), protocol_version=4)
+session = cluster.connect(keyspace)
+for row in session.execute(f"SELECT * FROM {table}"):
+    print(json.dumps({name: str(value) for name, value in row._asdict().items()}))
+cluster.shutdown()

@@ -1,0 +1,87 @@
+//! Events and records of them.
+
+use bytes::Bytes;
+use domain::event::{Body, Event, Generic, Priority, Severity};
+use domain::id::EventId;
+use domain::record::Accepted;
+use domain::tenant::TenantId;
+use domain::time::Millis;
+use domain::topic;
+use eventlog::{NewRecord, Record};
+use proto::record::encode_accepted;
+
+use crate::topics::{accepted, enriched};
+
+/// When everything begins.
+pub(crate) const NOW: Millis = Millis::from_ms(1_700_000_000_000);
+const KEY: &str = "demo/u";
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::parse("demo").unwrap()
+}
+
+pub(crate) fn id(number: u16) -> EventId {
+    let mut random = [0; 10];
+    random[8..].copy_from_slice(&number.to_be_bytes());
+    EventId::made(NOW.plus_ms(i64::from(number)), random)
+}
+
+/// Event `number` as it is accepted.
+pub(crate) fn valid(number: u16, partition: u32) -> NewRecord {
+    let event = Event {
+        id: id(number),
+        service: None,
+        environment: None,
+        release: None,
+        user_id: Some("u".into()),
+        session_id: None,
+        trace_id: None,
+        span_id: None,
+        severity: Severity::Info,
+        external_id: None,
+        priority: Priority::Standard,
+        attributes: None,
+        body: Body::Generic(Generic {
+            name: format!("e{number}"),
+        }),
+    };
+    let value = encode_accepted(Accepted {
+        tenant: tenant(),
+        received_at: NOW,
+        event,
+    });
+    record(value, partition)
+}
+
+/// An accepted record that can never be enriched.
+pub(crate) fn undecodable() -> NewRecord {
+    record("no event".into(), 0)
+}
+
+fn record(value: Bytes, partition: u32) -> NewRecord {
+    NewRecord {
+        to: accepted(partition),
+        key: KEY.into(),
+        value,
+        headers: Vec::new(),
+    }
+}
+
+/// The fate of one that could not be enriched, as a build writes it that knows less than ours.
+pub(crate) fn marker(origin: u64) -> NewRecord {
+    NewRecord {
+        to: enriched(0),
+        key: KEY.into(),
+        value: Bytes::new(),
+        headers: vec![
+            (topic::HEADER_ORIGIN.into(), origin.to_string().into()),
+            (topic::HEADER_FATE.into(), topic::FATE_DEAD.into()),
+        ],
+    }
+}
+
+/// The accepted offset of a fate.
+pub(crate) fn origin(fate: &Record) -> u64 {
+    let digits = fate.header(topic::HEADER_ORIGIN).unwrap();
+    std::str::from_utf8(digits).unwrap().parse().unwrap()
+}
