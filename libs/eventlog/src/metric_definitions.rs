@@ -57,11 +57,7 @@ pub fn describe() {
         "partitions assigned to this process"
     );
     describe_counter!(DRAINS, Unit::Count, "partitions that were drained, by outcome");
-    describe_counter!(
-        APPENDED_RECORDS,
-        Unit::Count,
-        "records acknowledged by the log"
-    );
+    describe_counter!(APPENDED_RECORDS, Unit::Count, "records acknowledged by the log");
     describe_counter!(
         REFUSED_CALLS,
         Unit::Count,

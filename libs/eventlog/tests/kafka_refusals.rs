@@ -68,7 +68,9 @@ async fn numbers(log: &dyn Log) -> Vec<u32> {
 }
 
 async fn append(sequence: &dyn Sequence, numbers: Range<u32>) -> Vec<Result<Appended, Error>> {
-    timeout(DEADLINE, sequence.append(records(numbers))).await.unwrap()
+    timeout(DEADLINE, sequence.append(records(numbers)))
+        .await
+        .unwrap()
 }
 
 fn all_are_there(results: &[Result<Appended, Error>]) {
@@ -82,7 +84,10 @@ async fn refused_batch_breaks_the_sequence_and_nothing_comes_behind_it() {
     let sequence = log.sequence().await.unwrap();
     all_are_there(&append(&*sequence, 0..3).await);
 
-    refuse(&cluster, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+    refuse(
+        &cluster,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
+    );
     let (one, other) = tokio::join!(append(&*sequence, 3..10), append(&*sequence, 10..15));
     for result in one.iter().chain(&other) {
         assert_eq!(result.as_ref().unwrap_err().class(), Class::Transient);
@@ -131,7 +136,10 @@ async fn client_that_gave_up_is_replaced() {
     let cluster = cluster();
     let log = connect(&cluster);
     all_are_there(&log.append(records(0..1)).await);
-    refuse(&cluster, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+    refuse(
+        &cluster,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+    );
     let refused = timeout(DEADLINE, log.append(records(1..2))).await.unwrap();
     assert_eq!(refused[0].as_ref().unwrap_err().class(), Class::Transient);
     let appended = timeout(DEADLINE, async {
@@ -149,7 +157,10 @@ async fn record_of_a_sequence_that_the_brokers_had_already_gets_the_last_offset(
     let log = connect(&cluster);
     let sequence = log.sequence().await.unwrap();
     all_are_there(&append(&*sequence, 0..5).await);
-    refuse(&cluster, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER]);
+    refuse(
+        &cluster,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER],
+    );
     let results = append(&*sequence, 5..6).await;
     assert_eq!(results[0].as_ref().unwrap().offset, 4);
 }
@@ -157,14 +168,23 @@ async fn record_of_a_sequence_that_the_brokers_had_already_gets_the_last_offset(
 #[tokio::test]
 async fn refused_record_says_what_an_operator_must_mend() {
     for (code, words) in [
-        (RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "do not let this user"),
-        (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "max.message.bytes"),
+        (
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+            "do not let this user",
+        ),
+        (
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+            "max.message.bytes",
+        ),
     ] {
         let cluster = cluster();
         let log = connect(&cluster);
         refuse(&cluster, &[code]);
         let error = log.append(records(0..1)).await[0].clone().unwrap_err();
         assert_eq!(error.class(), Class::Transient);
-        assert!(error.to_string().contains(words) && error.to_string().contains("events/0"), "{error}");
+        assert!(
+            error.to_string().contains(words) && error.to_string().contains("events/0"),
+            "{error}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use engines::certificates::Certificates;
 use engines::{KafkaOptions, Listener, Mechanism, User};
 use eventlog::kafka::{
-    Config, Created, Demands, Kafka, Retention, Sasl, SaslMechanism, TopicError, TopicSpec, Tls,
+    Config, Created, Demands, Kafka, Retention, Sasl, SaslMechanism, Tls, TopicError, TopicSpec,
 };
 use eventlog::{Error, Log, NewRecord, TopicPartition};
 use rdkafka::ClientConfig;
@@ -59,7 +59,10 @@ async fn missing_topics_are_made_as_they_must_be_and_others_left_alone() {
     let log = Kafka::connect(config.clone()).unwrap();
     let missing = texts(&log, &specs(), None).await;
     assert_eq!(missing.len(), 2);
-    assert!(missing[0].contains(&config.prefix) && missing[0].contains("does not exist"), "{missing:?}");
+    assert!(
+        missing[0].contains(&config.prefix) && missing[0].contains("does not exist"),
+        "{missing:?}"
+    );
 
     let first = log.create_topics(&specs()[..1], 1, 1).await.unwrap();
     assert_eq!(first, [created("accepted", true)]);
@@ -73,7 +76,10 @@ async fn missing_topics_are_made_as_they_must_be_and_others_left_alone() {
         min_insync: 2,
     };
     let demanded = texts(&log, &specs()[..1], Some(demands)).await.join("\n");
-    assert!(demanded.contains("1 replicas of a partition") && demanded.contains("min.insync.replicas 1"), "{demanded}");
+    assert!(
+        demanded.contains("1 replicas of a partition") && demanded.contains("min.insync.replicas 1"),
+        "{demanded}"
+    );
 }
 
 #[tokio::test]
@@ -139,9 +145,15 @@ async fn topics_take_the_largest_record_that_the_log_takes() {
     records.push(record(largest + 1));
     let results = log.append(records).await;
     let (refused, taken) = results.split_last().unwrap();
-    assert!(matches!(refused, Err(Error::RecordTooLarge { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::RecordTooLarge { .. })),
+        "{refused:?}"
+    );
     assert!(taken.iter().all(Result::is_ok), "{taken:?}");
-    let read = log.read(&TopicPartition::new("accepted", 0), 0, 1, HOUR).await.unwrap();
+    let read = log
+        .read(&TopicPartition::new("accepted", 0), 0, 1, HOUR)
+        .await
+        .unwrap();
     assert_eq!(read[0].value.len(), largest);
 }
 
@@ -190,7 +202,10 @@ async fn users_connect_with_a_password_over_tls_and_others_are_told_why_not() {
     let log = connect("right", Some(files.authority.clone())).unwrap();
     log.create_topics(&specs(), 1, 1).await.unwrap();
     assert!(log.append(vec![record()]).await[0].is_ok());
-    assert_eq!(log.read(&record().to, 0, 1, HOUR).await.unwrap()[0].value, "value");
+    assert_eq!(
+        log.read(&record().to, 0, 1, HOUR).await.unwrap()[0].value,
+        "value"
+    );
 
     let log = connect("wrong", Some(files.authority.clone())).unwrap();
     for error in [
@@ -199,7 +214,10 @@ async fn users_connect_with_a_password_over_tls_and_others_are_told_why_not() {
         log.read(&record().to, 0, 1, HOUR).await.unwrap_err(),
     ] {
         let text = error.to_string();
-        assert!(text.contains("uthentication") && !text.contains("wrong"), "{text}");
+        assert!(
+            text.contains("uthentication") && !text.contains("wrong"),
+            "{text}"
+        );
     }
 
     // Nobody in the system's list has signed for this broker.
@@ -207,6 +225,8 @@ async fn users_connect_with_a_password_over_tls_and_others_are_told_why_not() {
     let error = log.partitions("accepted").await.unwrap_err().to_string();
     assert!(error.contains("SSL") || error.contains("certificate"), "{error}");
 
-    let missing = connect("right", Some(dir.path().join("nothing.pem"))).err().unwrap();
+    let missing = connect("right", Some(dir.path().join("nothing.pem")))
+        .err()
+        .unwrap();
     assert!(missing.to_string().contains("nothing.pem"), "{missing}");
 }

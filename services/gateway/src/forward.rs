@@ -29,8 +29,8 @@ use edge::dial::{Dial, Origin, Protocol};
 use edge::tls::{self, Trust};
 use tonic::service::Routes;
 
-pub use self::watch::Watch;
 use self::upstream::Upstream;
+pub use self::watch::Watch;
 
 chassis::section! {
     /// Where the gateway passes reads on to.
@@ -94,7 +94,12 @@ impl Forward {
             ca: self.ca.clone(),
             identity: self.cert.clone().zip(self.key.clone()),
         };
-        Ok(Dial::new(origin.clone(), protocol, &trust, self.connect.duration())?)
+        Ok(Dial::new(
+            origin.clone(),
+            protocol,
+            &trust,
+            self.connect.duration(),
+        )?)
     }
 
     fn is_encrypted(&self) -> bool {

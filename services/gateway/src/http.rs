@@ -63,10 +63,7 @@ pub(crate) fn router(parts: Parts) -> Router {
     Router::new()
         .merge(events)
         .merge(admin::router(admin).route_layer(keyed))
-        .route(
-            health::PATH,
-            get(health::health).with_state(readiness),
-        )
+        .route(health::PATH, get(health::health).with_state(readiness))
         .merge(docs::router(openapi))
         .method_not_allowed_fallback(|| async {
             ApiError::new(

@@ -145,7 +145,8 @@ impl Assembled {
         let layers = edge::layers(Arc::clone(&random))
             .with_grpc_methods(grpc::METHODS)
             .with_unread_answers(config.server.unread.as_usize());
-        let ingest = Arc::new(Ingest::new(config, log, generation, sealer, Arc::clone(&clock), random).await?);
+        let ingest =
+            Arc::new(Ingest::new(config, log, generation, sealer, Arc::clone(&clock), random).await?);
         let router = http::router(http::Parts {
             events: Events {
                 ingest: Arc::clone(&ingest),

@@ -85,9 +85,10 @@ pub async fn run(service: Service, listeners: Listeners, shutdown: CancellationT
 }
 
 fn router(service: &Service, readiness: Readiness, layers: Layers) -> Router {
-    let router = service
-        .router()
-        .route(health::PATH, get(move || async move { health::answer(&readiness) }));
+    let router = service.router().route(
+        health::PATH,
+        get(move || async move { health::answer(&readiness) }),
+    );
     with_fallbacks(router).layer(layers)
 }
 

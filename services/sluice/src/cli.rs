@@ -10,6 +10,7 @@ use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::key::{KeyId, Scope};
 use domain::time::Millis;
+use edge::dial::Origin;
 
 pub(crate) use operate::{Bootstrap, Config, Migrate, RunRole, Which};
 
@@ -104,6 +105,9 @@ pub(crate) struct Connection {
     /// Its gRPC interface, which only send uses
     #[arg(long, env = "SLUICE_GRPC", value_name = "URL", default_value = "http://127.0.0.1:8401", value_parser = base_url)]
     pub(crate) grpc: String,
+    /// Certificates in PEM that those of the system are checked against with https, instead of the usual ones
+    #[arg(long, env = "SLUICE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// The key; give it as SLUICE_KEY where other users can see command lines
     #[arg(long, env = "SLUICE_KEY", hide_env_values = true)]
     pub(crate) key: Option<ClientKey>,
@@ -333,17 +337,10 @@ fn scope(name: &str) -> Result<Scope, String> {
 }
 
 fn base_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").ok_or_else(|| {
-        "an address such as http://127.0.0.1:8400 is wanted; for https put a proxy in between".to_owned()
-    })?;
-    let host = rest.trim_end_matches('/');
-    let valid =
-        !host.is_empty() && !host.contains(|c: char| matches!(c, '/' | '?' | '#' | '@') || c.is_whitespace());
-    if valid {
-        Ok(format!("http://{host}"))
-    } else {
-        Err("a host, and perhaps a port, is wanted after http://".into())
-    }
+    let origin: Result<Origin, _> = text.parse();
+    origin.map(|origin| origin.to_string()).map_err(|_| {
+        "an address such as http://127.0.0.1:8400 or https://sluice.example is wanted, with nothing after it".into()
+    })
 }
 
 #[cfg(test)]
@@ -468,6 +465,7 @@ mod tests {
         let connection = |key: &str| Connection {
             url: String::new(),
             grpc: String::new(),
+            ca: None,
             key: Some(ClientKey::from(key)),
             output: Format::Json,
         };
@@ -483,5 +481,10 @@ mod tests {
             base_url("http://localhost:8400/").unwrap(),
             "http://localhost:8400"
         );
+        assert_eq!(base_url("https://sluice.example/").unwrap(), "https://sluice.example");
+        for text in ["localhost:8400", "ftp://a", "https://", "https://a/b", "https://u@a", "https://a?b"] {
+            let refused = base_url(text).unwrap_err();
+            assert!(refused.contains("https://sluice.example"), "{text}: {refused}");
+        }
     }
 }

@@ -56,20 +56,19 @@ async fn every_engine_is_used_over_tls_and_with_a_password() {
     let password = dir.path().join("password");
     std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
     let file = |path: &std::path::Path| path.display().to_string();
-    let secret = format!("{{ file = \"{}\" }}", password.display());
     let settings = [
         ("KAFKA__TLS__ENABLED", "true".to_owned()),
         ("KAFKA__TLS__CA", file(&files.authority)),
         ("KAFKA__SASL__MECHANISM", "scram-sha-512".to_owned()),
         ("KAFKA__SASL__USERNAME", "sluice".to_owned()),
-        ("KAFKA__SASL__PASSWORD", secret.clone()),
+        ("KAFKA__SASL__PASSWORD__FILE", file(&password)),
         ("CQL__USERNAME", "cassandra".to_owned()),
         ("CQL__PASSWORD", "cassandra".to_owned()),
         ("CQL__TLS__ENABLED", "true".to_owned()),
         ("CQL__TLS__CA", file(&files.authority)),
         ("CQL__TLS__CERT", file(&files.client_certificate)),
         ("CQL__TLS__KEY", file(&files.client_key)),
-        ("REDIS__PASSWORD", secret),
+        ("REDIS__PASSWORD__FILE", file(&password)),
         ("REDIS__TLS__ENABLED", "true".to_owned()),
         ("REDIS__TLS__CA", file(&files.authority)),
     ];

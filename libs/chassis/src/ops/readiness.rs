@@ -107,11 +107,7 @@ impl Readiness {
     /// Waits until every check that is registered and decides is ready.
     pub async fn wait(&self) {
         // It can't fail: the sender lives as long as `self`.
-        let _ = self
-            .checks
-            .subscribe()
-            .wait_for(|checks| are_ready(checks))
-            .await;
+        let _ = self.checks.subscribe().wait_for(|checks| are_ready(checks)).await;
     }
 }
 
@@ -174,7 +170,10 @@ mod tests {
     #[tokio::test]
     async fn a_check_that_informs_is_shown_and_decides_nothing() {
         let readiness = Readiness::new(&Shutdown::new());
-        let (log, reads) = (readiness.register("log"), readiness.register_informational("query"));
+        let (log, reads) = (
+            readiness.register("log"),
+            readiness.register_informational("query"),
+        );
         log.ready();
         reads.not_ready("query is away");
         let report = readiness.report();

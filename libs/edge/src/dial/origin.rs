@@ -52,7 +52,11 @@ impl Origin {
 
     /// For the URI of a request.
     pub fn scheme(&self) -> Scheme {
-        if self.is_https { Scheme::HTTPS } else { Scheme::HTTP }
+        if self.is_https {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        }
     }
 
     /// For the URI of a request.
@@ -78,7 +82,10 @@ impl FromStr for Origin {
         if has_more || !is_host {
             return Err(NotAnOrigin);
         }
-        let port = match (authority.port_u16(), authority.as_str().len() > authority.host().len()) {
+        let port = match (
+            authority.port_u16(),
+            authority.as_str().len() > authority.host().len(),
+        ) {
             (Some(port), _) if port > 0 => port,
             (None, false) if is_https => 443,
             (None, false) => 80,

@@ -20,7 +20,10 @@ async fn nobody_there_is_told_with_the_reason() {
     drop(socket);
     let error = dial(&origin).connect().await.unwrap_err();
     assert_eq!(error.to_string(), format!("no connection to {origin}"));
-    assert!(error.source().unwrap().to_string().contains("refused"), "{error:?}");
+    assert!(
+        error.source().unwrap().to_string().contains("refused"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

@@ -62,7 +62,10 @@ mod tests {
     #[test]
     fn a_part_that_requests_can_do_without_does_not_turn_them_away() {
         let readiness = Readiness::new(&Shutdown::new());
-        let (log, reads) = (readiness.register("log"), readiness.register_informational("query"));
+        let (log, reads) = (
+            readiness.register("log"),
+            readiness.register_informational("query"),
+        );
         log.ready();
         reads.not_ready("secret reason");
         let (status, Json(health)) = answer(&readiness);

@@ -128,7 +128,10 @@ impl<T> Made<T> {
 impl Paths {
     fn first(&self) -> &Path {
         let all = [&self.cert, &self.key, &self.ca];
-        all.into_iter().flatten().next().map_or(Path::new(""), PathBuf::as_path)
+        all.into_iter()
+            .flatten()
+            .next()
+            .map_or(Path::new(""), PathBuf::as_path)
     }
 }
 

@@ -90,7 +90,11 @@ impl Server {
         let answer = timeout(PATIENCE, client.request(request)).await.unwrap();
         let answer = answer.map_err(|error| chain(&error))?;
         let version = answer.version();
-        let body = answer.into_body().collect().await.map_err(|error| chain(&error))?;
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| chain(&error))?;
         Ok((version, String::from_utf8(body.to_bytes().to_vec()).unwrap()))
     }
 
@@ -143,6 +147,24 @@ async fn grpc_is_served_and_no_other_protocol_is_agreed_on() {
 }
 
 #[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken() {
+    let house = House::new();
+    let server = Server::http(house.tls(), ServerLimits::default()).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config = rustls::ClientConfig::builder_with_provider(identity::provider())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(house.roots())
+            .with_no_client_auth();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let name = "127.0.0.1".try_into().unwrap();
+        let stream = connector.connect(name, server.connect().await).await.unwrap();
+        let agreed = stream.get_ref().1.protocol_version();
+        assert_eq!(agreed, Some(version.version));
+    }
+}
+
+#[tokio::test]
 async fn plain_text_is_refused() {
     let house = House::new();
     let server = Server::http(house.tls(), ServerLimits::default()).await;
@@ -192,7 +214,9 @@ async fn a_peer_that_only_greets_is_dropped() {
     let stream = server.connect().await;
     let mut stream = connector.connector().await.connect(name, stream).await.unwrap();
     let mut byte = [0];
-    let read = timeout(PATIENCE, stream.read(&mut byte)).await.expect("the peer closes");
+    let read = timeout(PATIENCE, stream.read(&mut byte))
+        .await
+        .expect("the peer closes");
     assert!(matches!(read, Ok(0) | Err(_)));
 }
 
@@ -208,17 +232,29 @@ async fn a_certificate_of_the_caller_is_demanded_where_its_authority_is_named() 
         ..house.trust()
     };
     let forged = server.get(Protocol::Http1, &forged).await.unwrap_err();
-    assert!(forged.contains("UnknownCA") || forged.contains("DecryptError"), "{forged}");
-    assert!(server.get(Protocol::Http1, &house.trust_as_client()).await.is_ok());
+    assert!(
+        forged.contains("UnknownCA") || forged.contains("DecryptError"),
+        "{forged}"
+    );
+    assert!(
+        server
+            .get(Protocol::Http1, &house.trust_as_client())
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn a_server_of_another_authority_is_not_trusted() {
     let house = House::new();
     let server = Server::http(house.tls(), ServerLimits::default()).await;
-    let refused = server.get(Protocol::Http1, &House::new().trust()).await.unwrap_err();
+    let refused = server
+        .get(Protocol::Http1, &House::new().trust())
+        .await
+        .unwrap_err();
     assert!(
-        refused.contains("no encrypted connection to https://127.0.0.1:") && refused.contains("invalid peer certificate"),
+        refused.contains("no encrypted connection to https://127.0.0.1:")
+            && refused.contains("invalid peer certificate"),
         "{refused}"
     );
 }
@@ -233,7 +269,10 @@ fn certificate_and_key_come_together() {
             client_ca: file(ca),
         };
         let problems = config.validate().err().unwrap_or_default();
-        problems.into_iter().map(|problem| problem.key).collect::<String>()
+        problems
+            .into_iter()
+            .map(|problem| problem.key)
+            .collect::<String>()
     };
     assert_eq!(problems(false, false, false), "");
     assert_eq!(problems(true, true, false), "");

@@ -14,7 +14,9 @@ type Call<'a> = Pin<Box<dyn Future<Output = Vec<Result<Appended, Error>>> + Send
 
 impl Fixture {
     async fn sequence(&self) -> Arc<dyn Sequence> {
-        within(self.log.sequence()).await.expect("a sequence can be opened")
+        within(self.log.sequence())
+            .await
+            .expect("a sequence can be opened")
     }
 
     async fn values(&self, partition: &TopicPartition) -> Vec<Bytes> {
@@ -123,7 +125,10 @@ pub async fn broken_sequence_appends_nothing_more(fixture: Fixture) {
     refused(&*sequence, &fixture.partition(1)).await;
 
     let values = fixture.values(&to).await;
-    assert!(values.len() >= 2 && is_prefix(&values, &["a", "b", "c", "d"]), "{values:?}");
+    assert!(
+        values.len() >= 2 && is_prefix(&values, &["a", "b", "c", "d"]),
+        "{values:?}"
+    );
     let other = fixture.sequence().await;
     assert!(within(other.append(texts(&to, &["next"]))).await[0].is_ok());
     assert!(!other.is_broken());
@@ -162,5 +167,8 @@ pub async fn dropped_call_in_the_queue_breaks_the_sequence(fixture: Fixture) {
     refused(&*sequence, &to).await;
     let values = fixture.values(&to).await;
     assert!(is_prefix(&values, &["a", "b"]), "{values:?}");
-    assert!(results[0].is_err() || !values.is_empty(), "an acknowledged record is there");
+    assert!(
+        results[0].is_err() || !values.is_empty(),
+        "an acknowledged record is there"
+    );
 }

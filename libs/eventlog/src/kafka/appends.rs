@@ -66,7 +66,13 @@ impl Appends {
         }
         // The client itself looks for what is too old once a second only.
         if let Some(to) = to.first() {
-            producer.give_up(&pending, Doing { verb: "append to", to });
+            producer.give_up(
+                &pending,
+                Doing {
+                    verb: "append to",
+                    to,
+                },
+            );
         }
         pending.answered.await.map_err(|_gone| Error::Closed)
     }
@@ -96,6 +102,8 @@ pub(super) fn places(records: Vec<NewRecord>) -> Vec<TopicPartition> {
 /// Bytes that these records take while they wait for their acknowledgement.
 pub(super) fn in_flight_bytes<'a>(records: impl IntoIterator<Item = &'a NewRecord>) -> usize {
     records.into_iter().fold(0, |bytes: usize, record| {
-        bytes.saturating_add(record.bytes()).saturating_add(RECORD_OVERHEAD_BYTES)
+        bytes
+            .saturating_add(record.bytes())
+            .saturating_add(RECORD_OVERHEAD_BYTES)
     })
 }

@@ -143,11 +143,11 @@ mod tests {
         calls.begin(count, share(), Instant::now()).unwrap()
     }
 
-    fn at(offset: u64) -> Outcome {
-        Ok(Delivered {
+    fn at(offset: u64) -> Delivered {
+        Delivered {
             offset: Some(offset),
             appended_at_ms: 7,
-        })
+        }
     }
 
     fn offsets(outcomes: &[Outcome]) -> Vec<Option<u64>> {
@@ -166,10 +166,10 @@ mod tests {
         let mut calls = Calls::default();
         let (first, mut one) = begin(&mut calls, 3);
         let (second, mut other) = begin(&mut calls, 1);
-        calls.settle(first + 2, at(12));
-        calls.settle(first, at(10));
+        calls.settle(first + 2, Ok(at(12)));
+        calls.settle(first, Ok(at(10)));
         assert!(one.try_recv().is_err());
-        calls.settle(second, at(13));
+        calls.settle(second, Ok(at(13)));
         assert_eq!(offsets(&other.try_recv().unwrap()), [Some(13)]);
         calls.settle(first + 1, Err(Error::Closed));
         assert_eq!(offsets(&one.try_recv().unwrap()), [Some(10), None, Some(12)]);
@@ -180,11 +180,11 @@ mod tests {
     fn the_first_outcome_of_a_record_counts() {
         let mut calls = Calls::default();
         let (first, mut answered) = begin(&mut calls, 2);
-        calls.settle(first, at(1));
-        calls.settle(first, at(9));
-        calls.settle(first + 2, at(9));
+        calls.settle(first, Ok(at(1)));
+        calls.settle(first, Ok(at(9)));
+        calls.settle(first + 2, Ok(at(9)));
         assert!(answered.try_recv().is_err(), "the second record is open");
-        calls.settle(first + 1, at(2));
+        calls.settle(first + 1, Ok(at(2)));
         assert_eq!(offsets(&answered.try_recv().unwrap()), [Some(1), Some(2)]);
     }
 
@@ -194,11 +194,11 @@ mod tests {
         let mut calls = Calls::default();
         let share = in_flight.reserve(10).unwrap();
         let (first, mut answered) = calls.begin(2, share, Instant::now()).unwrap();
-        calls.settle(first, at(4));
+        calls.settle(first, Ok(at(4)));
         calls.give_up(first, &Error::Closed);
         assert_eq!(offsets(&answered.try_recv().unwrap()), [Some(4), None]);
         assert!(in_flight.reserve(1).is_err(), "the client still has its record");
-        calls.settle(first + 1, at(5));
+        calls.settle(first + 1, Ok(at(5)));
         assert!(in_flight.reserve(10).is_ok());
     }
 
@@ -207,14 +207,20 @@ mod tests {
         let mut calls = Calls::default();
         let (first, mut one) = begin(&mut calls, 2);
         let (_, mut other) = begin(&mut calls, 1);
-        calls.settle(first, at(1));
+        calls.settle(first, Ok(at(1)));
         calls.close(broken());
         calls.close(Error::Closed);
         assert_eq!(offsets(&one.try_recv().unwrap()), [Some(1), None]);
-        assert!(matches!(other.try_recv().unwrap()[..], [Err(Error::Broken { .. })]));
+        assert!(matches!(
+            other.try_recv().unwrap()[..],
+            [Err(Error::Broken { .. })]
+        ));
         assert!(calls.check_open().is_err());
         let refused = calls.begin(1, share(), Instant::now()).err();
-        assert!(matches!(refused, Some(Error::Broken { .. })), "the first error counts");
+        assert!(
+            matches!(refused, Some(Error::Broken { .. })),
+            "the first error counts"
+        );
     }
 
     #[test]
@@ -225,7 +231,7 @@ mod tests {
         let later = start + std::time::Duration::from_secs(1);
         let (_, _other) = calls.begin(1, share(), later).unwrap();
         assert_eq!(calls.oldest(), Some(start));
-        calls.settle(first, at(1));
+        calls.settle(first, Ok(at(1)));
         assert_eq!(calls.oldest(), Some(later));
     }
 }

@@ -1,6 +1,7 @@
 //! Settings of the adapter.
 
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,15 +136,24 @@ impl Config {
         let rules = [
             (
                 self.brokers.split(',').all(is_address),
-                format!("brokers must be host:port, with commas between, not {:?}", self.brokers),
+                format!(
+                    "brokers must be host:port, with commas between, not {:?}",
+                    self.brokers
+                ),
             ),
             (
                 !self.client_id.is_empty() && self.client_id.chars().all(valid),
-                format!("client_id must be made of a-z A-Z 0-9 . _ -, not {:?}", self.client_id),
+                format!(
+                    "client_id must be made of a-z A-Z 0-9 . _ -, not {:?}",
+                    self.client_id
+                ),
             ),
             (
                 self.prefix.len() <= MAX_PREFIX_BYTES && self.prefix.chars().all(valid),
-                format!("prefix must be at most {MAX_PREFIX_BYTES} of a-z A-Z 0-9 . _ -, not {:?}", self.prefix),
+                format!(
+                    "prefix must be at most {MAX_PREFIX_BYTES} of a-z A-Z 0-9 . _ -, not {:?}",
+                    self.prefix
+                ),
             ),
             (
                 (MIN_RECORD_BYTES..=MAX_RECORD_BYTES).contains(&self.max_record_bytes),
@@ -178,6 +188,22 @@ impl Config {
                     reason: format!("{name} must be {MIN_TIMEOUT:?} to {max:?}, not {span:?}"),
                 });
             }
+        }
+        self.security.tls.as_ref().map_or(Ok(()), Tls::check)
+    }
+}
+
+impl Tls {
+    /// The client does not say which file it could not read.
+    fn check(&self) -> Result<(), ConnectError> {
+        let identity = self
+            .identity
+            .iter()
+            .flat_map(|(certificate, key)| [certificate, key]);
+        for path in self.ca_file.iter().chain(identity) {
+            File::open(path).map_err(|error| ConnectError {
+                reason: format!("{}: {error}", path.display()),
+            })?;
         }
         Ok(())
     }
@@ -216,7 +242,15 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_meant_are_refused_by_name() {
-        for brokers in ["", "localhost", "localhost:", ":9092", "localhost:0", "a:1,,b:2", "a:1,b"] {
+        for brokers in [
+            "",
+            "localhost",
+            "localhost:",
+            ":9092",
+            "localhost:0",
+            "a:1,,b:2",
+            "a:1,b",
+        ] {
             assert!(refused(|config| config.brokers = brokers.to_owned()).contains("brokers"));
         }
         assert!(refused(|config| config.client_id = String::new()).contains("client_id"));
@@ -226,7 +260,9 @@ mod tests {
         assert!(refused(|config| config.max_in_flight_bytes = 1 << 20).contains("max_in_flight_bytes"));
         assert!(refused(|config| config.fetch_ahead_bytes = 0).contains("fetch_ahead_bytes"));
         assert!(refused(|config| config.stall = Duration::ZERO).contains("stall"));
-        assert!(refused(|config| config.request_timeout = Duration::from_hours(1)).contains("request_timeout"));
+        assert!(
+            refused(|config| config.request_timeout = Duration::from_hours(1)).contains("request_timeout")
+        );
     }
 
     #[test]
@@ -245,7 +281,10 @@ mod tests {
             password: "tell-nobody".to_owned(),
         });
         let shown = format!("{config:?}");
-        assert!(shown.contains("sluice") && !shown.contains("tell-nobody"), "{shown}");
+        assert!(
+            shown.contains("sluice") && !shown.contains("tell-nobody"),
+            "{shown}"
+        );
     }
 
     #[test]

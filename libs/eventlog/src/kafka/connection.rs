@@ -19,7 +19,7 @@ const MAX_RECONNECT_WAIT_MS: &str = "1000";
 /// A connection that is not made after so long is given up and tried again.
 const MAX_CONNECT_WAIT_MS: &str = "5000";
 /// How long the cause of a failure explains what fails after it: the client tells the same one again only after 30 s.
-const CAUSE_AGE: Duration = Duration::from_secs(60);
+const CAUSE_AGE: Duration = Duration::from_mins(1);
 
 /// The settings that every client starts from.
 pub(super) fn client_config(config: &Config) -> ClientConfig {

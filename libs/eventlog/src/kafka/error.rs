@@ -126,7 +126,9 @@ fn reason(code: Code) -> Option<&'static str> {
             "the brokers do not let this user write idempotently (operation IdempotentWrite on the cluster)"
         }
         Code::GroupAuthorizationFailed => "the brokers do not let this user use the group",
-        Code::SaslAuthenticationFailed | Code::Authentication => "the brokers refuse the name or the password",
+        Code::SaslAuthenticationFailed | Code::Authentication => {
+            "the brokers refuse the name or the password"
+        }
         Code::SSL => "no encrypted connection can be made",
         Code::PurgeQueue | Code::PurgeInflight => "given up because an append before it failed",
         Code::QueueFull => "the buffer of the client is full",
@@ -146,7 +148,11 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_fatal_and_names_the_partition() {
-        for code in [Code::UnknownTopicOrPartition, Code::UnknownTopic, Code::UnknownPartition] {
+        for code in [
+            Code::UnknownTopicOrPartition,
+            Code::UnknownTopic,
+            Code::UnknownPartition,
+        ] {
             let error = DOING.failed(&KafkaError::MessageProduction(code), None);
             assert_eq!(error.to_string(), "there is no partition events/3");
             assert_eq!(error.class(), Class::Fatal);

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::config::Config;
 use super::connection::{Listener, Names, client_config};
-use super::error::{Doing, is_unknown};
+use super::error::{Doing, code, is_unknown};
 use crate::port::{Bounds, Error};
 use crate::record::TopicPartition;
 
@@ -25,8 +25,10 @@ use crate::record::TopicPartition;
 const MAX_OPEN: usize = 16;
 /// A topic that was just made is not known to all brokers at once: an unknown one is asked for again for so long.
 const UNKNOWN_TOPIC_WAIT: Duration = Duration::from_secs(1);
-const UNKNOWN_TOPIC_PAUSE: Duration = Duration::from_millis(100);
-/// What the client may say between two looks at it.
+/// How long it takes until a question is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the client is listened to at a time, and how often in a row.
+const LISTEN: Duration = Duration::from_millis(1);
 const MAX_SAID: usize = 1_000;
 
 type Client = BaseConsumer<Listener>;
@@ -57,7 +59,10 @@ impl Metadata {
         client
             // Only what was committed counts as the end.
             .set("isolation.level", "read_committed")
-            .set("socket.timeout.ms", config.request_timeout.as_millis().to_string());
+            .set(
+                "socket.timeout.ms",
+                config.request_timeout.as_millis().to_string(),
+            );
         Ok(Self {
             client: Arc::new(client.create_with_context(Listener::default())?),
             names: Names::new(config),
@@ -69,11 +74,7 @@ impl Metadata {
 
     /// Takes what the client has to say, so that it does not pile up.
     pub(super) fn listen(&self) {
-        for _ in 0..MAX_SAID {
-            if self.client.poll(Duration::ZERO).is_none() {
-                return;
-            }
-        }
+        listen(&self.client);
     }
 
     /// What the topic looks like, as the brokers say now; none if they know none of this name.
@@ -83,7 +84,8 @@ impl Metadata {
             to: &topic,
         };
         let wire = self.names.topic(topic);
-        self.ask(doing, move |client, timeout| shape(client, &wire, timeout)).await
+        self.ask(doing, move |client, timeout| shape(client, &wire, timeout))
+            .await
     }
 
     /// Partitions of the topic, as the brokers say now.
@@ -100,7 +102,7 @@ impl Metadata {
                     partition: topic.to_owned(),
                 });
             }
-            sleep(UNKNOWN_TOPIC_PAUSE).await;
+            sleep(PAUSE).await;
         }
     }
 
@@ -130,7 +132,9 @@ impl Metadata {
         let wire = self.names.topic(&partition.topic);
         let number = i32::try_from(partition.partition).map_err(|_too_large| doing.unknown())?;
         let bounds = self
-            .ask(doing, move |client, timeout| bounds(client, &wire, number, timeout))
+            .ask(doing, move |client, timeout| {
+                bounds(client, &wire, number, timeout)
+            })
             .await;
         if matches!(bounds, Err(Error::UnknownPartition { .. })) {
             self.forget(&partition.topic);
@@ -143,42 +147,84 @@ impl Metadata {
         self.counts().remove(topic);
     }
 
-    /// Asks on a thread that may block.
+    /// Asks, again and again while the brokers are about to agree on a leader.
     async fn ask<T: Send + 'static>(
         &self,
         doing: Doing<'_, impl Display>,
-        question: impl FnOnce(&Client, Duration) -> KafkaResult<T> + Send + 'static,
+        question: impl Fn(&Client, Duration) -> KafkaResult<T> + Clone + Send + 'static,
     ) -> Result<T, Error> {
-        let (client, allowed, open) = (self.client.clone(), self.timeout, self.open.clone());
-        let asked = async move {
-            let permit = open.acquire_owned().await.map_err(|_never| Error::Closed)?;
-            let answer = spawn_blocking(move || {
-                let _permit = permit;
-                question(&client, allowed)
-            });
-            answer.await.map_err(|_stopping| Error::Closed)
-        };
+        let until = Instant::now() + self.timeout;
         let context = self.client.context();
-        match timeout(self.timeout, asked).await {
-            Ok(Ok(Ok(answer))) => {
-                context.works();
-                Ok(answer)
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let error = match timeout(left, self.ask_once(left, question.clone())).await {
+                Ok(Ok(Ok(answer))) => {
+                    context.works();
+                    return Ok(answer);
+                }
+                Ok(Ok(Err(error))) => error,
+                Ok(Err(closed)) => return Err(closed),
+                Err(_elapsed) => {
+                    return Err(doing.failed_with(RDKafkaErrorCode::OperationTimedOut, context.cause()));
+                }
+            };
+            let may_pass = code(&error).is_some_and(is_passing);
+            if !may_pass || Instant::now() + PAUSE >= until {
+                return Err(doing.failed(&error, context.cause()));
             }
-            Ok(Ok(Err(error))) => {
-                self.listen();
-                Err(doing.failed(&error, context.cause()))
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_elapsed) => {
-                self.listen();
-                Err(doing.failed_with(RDKafkaErrorCode::OperationTimedOut, context.cause()))
-            }
+            sleep(PAUSE).await;
         }
+    }
+
+    /// Asks on a thread that may block.
+    async fn ask_once<T: Send + 'static>(
+        &self,
+        allowed: Duration,
+        question: impl FnOnce(&Client, Duration) -> KafkaResult<T> + Send + 'static,
+    ) -> Result<KafkaResult<T>, Error> {
+        let permit = self
+            .open
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_never| Error::Closed)?;
+        let client = self.client.clone();
+        let answer = spawn_blocking(move || {
+            let _permit = permit;
+            let answer = question(&client, allowed);
+            if answer.is_err() {
+                listen(&client);
+            }
+            answer
+        });
+        answer.await.map_err(|_stopping| Error::Closed)
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<String, u32>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a client says before it is asked anything is in its queue, several things for one call.
+fn listen(client: &Client) {
+    for _ in 0..MAX_SAID {
+        if client.poll(LISTEN).is_none() {
+            return;
+        }
+    }
+}
+
+/// Whether the answer is another one as soon as the brokers agree.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::ReplicaNotAvailable
+            | RDKafkaErrorCode::FencedLeaderEpoch
+            | RDKafkaErrorCode::UnknownLeaderEpoch
+            | RDKafkaErrorCode::BrokerTransportFailure
+    )
 }
 
 fn shape(client: &Client, topic: &str, timeout: Duration) -> KafkaResult<Option<Shape>> {
@@ -193,7 +239,10 @@ fn shape(client: &Client, topic: &str, timeout: Duration) -> KafkaResult<Option<
         Some(code) => return Err(KafkaError::MetadataFetch(code)),
     }
     let partitions = found.partitions();
-    let fewest = partitions.iter().map(|partition| partition.replicas().len()).min();
+    let fewest = partitions
+        .iter()
+        .map(|partition| partition.replicas().len())
+        .min();
     Ok(Some(Shape {
         partitions: u32::try_from(partitions.len()).unwrap_or(u32::MAX),
         replication: u32::try_from(fewest.unwrap_or_default()).unwrap_or(u32::MAX),

@@ -153,7 +153,8 @@ impl Producer {
         for (number, record) in (first..).zip(records) {
             if let Some(error) = refused(record) {
                 self.context.calls().settle(number, Err(error));
-            } else if let Err(error) = produce(&client, wire.of(self.context.names(), record), record, number) {
+            } else if let Err(error) = produce(&client, wire.of(self.context.names(), record), record, number)
+            {
                 self.context.fail(number, &record.to, &error);
                 if turn.is_some() {
                     break;
@@ -179,7 +180,11 @@ impl Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Release);
-        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(thread) = thread else { return };
         let wait = move || thread.recv_timeout(CLOSE_TIMEOUT);
         match tokio::runtime::Handle::try_current() {

@@ -100,7 +100,10 @@ impl Reader {
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.queue.backoff.ms", "2")
             .set("queued.max.messages.kbytes", AHEAD_KBYTES)
-            .set("socket.timeout.ms", config.request_timeout.as_millis().to_string());
+            .set(
+                "socket.timeout.ms",
+                config.request_timeout.as_millis().to_string(),
+            );
         Ok(Self {
             client: client.create_with_context(Listener::default())?,
             names,
@@ -225,7 +228,12 @@ impl Reader {
         let failure = match code(error) {
             _ if !self.is_usable => reading(order).failed(error, self.client.context().cause()).into(),
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Failure::OutOfRange,
-            Some(Code::BadMessage | Code::BadCompression | Code::InvalidMessage | Code::UnsupportedCompressionType) => {
+            Some(
+                Code::BadMessage
+                | Code::BadCompression
+                | Code::InvalidMessage
+                | Code::UnsupportedCompressionType,
+            ) => {
                 let next = self.place.as_ref().map_or(order.from, |place| place.next);
                 Failure::Port(Error::Corrupt {
                     partition: order.partition.to_string(),

@@ -46,7 +46,11 @@ impl Pool {
         let is_full = self.count >= MAX_READERS;
         let there = self.idle.iter().position(|reader| reader.is_at(order));
         let oldest = || {
-            let (index, reader) = self.idle.iter().enumerate().min_by_key(|(_, reader)| reader.used)?;
+            let (index, reader) = self
+                .idle
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, reader)| reader.used)?;
             (is_full || reader.used.elapsed() > KEEP_PLACE).then_some(index)
         };
         let index = there.or_else(oldest)?;
@@ -144,7 +148,10 @@ impl Readers {
     /// Closes clients that nobody uses. Blocks while they close.
     pub(super) fn close_unused(&self) {
         let mut pool = self.pool();
-        let unused: Vec<Reader> = pool.idle.extract_if(.., |reader| reader.used.elapsed() > KEEP).collect();
+        let unused: Vec<Reader> = pool
+            .idle
+            .extract_if(.., |reader| reader.used.elapsed() > KEEP)
+            .collect();
         pool.count -= unused.len();
         drop(pool);
         drop(unused);

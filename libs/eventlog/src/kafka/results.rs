@@ -14,9 +14,15 @@ use crate::record::TopicPartition;
 /// client may have taken the later one alone. So what has no offset is not acknowledged: it may be in the log or not.
 pub(super) fn of_independent(to: &[TopicPartition], outcomes: Vec<Outcome>) -> Vec<Result<Appended, Error>> {
     let result = |(partition, outcome): (&TopicPartition, Outcome)| {
-        let Delivered { offset, appended_at_ms } = outcome?;
+        let Delivered {
+            offset,
+            appended_at_ms,
+        } = outcome?;
         match offset {
-            Some(offset) => Ok(Appended { offset, appended_at_ms }),
+            Some(offset) => Ok(Appended {
+                offset,
+                appended_at_ms,
+            }),
             None => Err(Error::Unavailable {
                 reason: format!("the brokers do not say whether {partition} has the record"),
             }),
@@ -55,11 +61,17 @@ async fn placed<'a>(
     let appended_at_ms = delivered.appended_at_ms;
     let known = delivered.offset.or_else(|| ends.get(partition).copied());
     if let Some(offset) = known {
-        return Ok(Appended { offset, appended_at_ms });
+        return Ok(Appended {
+            offset,
+            appended_at_ms,
+        });
     }
     let offset = metadata.bounds(partition).await?.end.saturating_sub(1);
     ends.insert(partition, offset);
-    Ok(Appended { offset, appended_at_ms })
+    Ok(Appended {
+        offset,
+        appended_at_ms,
+    })
 }
 
 /// Counts what was acknowledged, once for each run of records to one topic.
@@ -70,7 +82,8 @@ fn count(to: &[TopicPartition], results: &[Result<Appended, Error>]) {
         rest = others;
         let appended = these.iter().filter(|result| result.is_ok()).count() as u64;
         if let Some(first) = run.first().filter(|_| appended > 0) {
-            metrics::counter!(definitions::APPENDED_RECORDS, "topic" => first.topic.to_string()).increment(appended);
+            metrics::counter!(definitions::APPENDED_RECORDS, "topic" => first.topic.to_string())
+                .increment(appended);
         }
     }
 }

@@ -6,16 +6,19 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use self::plan::{Found, Settings, Wanted, problems, settings};
+use super::Kafka;
 use super::connection::{Listener, Names, client_config};
 use super::error::Doing;
-use super::Kafka;
 use crate::port::Error;
 
 /// How often a topic that was just made is looked at.
@@ -143,7 +146,13 @@ impl Kafka {
 
     async fn wait_until_ready(&self, topic: &str) -> Result<(), Error> {
         let began = Instant::now();
-        while !self.0.metadata.shape(topic).await?.is_some_and(|shape| shape.has_leaders) {
+        while !self
+            .0
+            .metadata
+            .shape(topic)
+            .await?
+            .is_some_and(|shape| shape.has_leaders)
+        {
             if began.elapsed() > self.0.config.request_timeout {
                 let doing = Doing {
                     verb: "use",
@@ -169,15 +178,19 @@ impl<'a> Admin<'a> {
     async fn new(log: &'a Kafka) -> Result<Self, Error> {
         let config = client_config(&log.0.config);
         let made = spawn_blocking(move || config.create_with_context(Listener::default())).await;
-        let client = made.map_err(|_stopping| Error::Closed)?.map_err(|error| Error::Unavailable {
-            reason: format!("can't make a kafka client: {error}"),
-        })?;
+        let client = made
+            .map_err(|_stopping| Error::Closed)?
+            .map_err(|error| Error::Unavailable {
+                reason: format!("can't make a kafka client: {error}"),
+            })?;
         let allowed = Some(log.0.config.request_timeout);
         Ok(Self {
             names: Names::new(&log.0.config),
             log,
             client,
-            options: AdminOptions::new().request_timeout(allowed).operation_timeout(allowed),
+            options: AdminOptions::new()
+                .request_timeout(allowed)
+                .operation_timeout(allowed),
         })
     }
 
@@ -194,11 +207,16 @@ impl<'a> Admin<'a> {
             topic: wire.clone(),
             reason,
         };
-        let partitions = i32::try_from(spec.partitions).map_err(|_too_many| refused("too many partitions".to_owned()))?;
+        let partitions =
+            i32::try_from(spec.partitions).map_err(|_too_many| refused("too many partitions".to_owned()))?;
         let settings = settings(spec, self.log.0.config.max_batch_bytes(), min_insync);
         let topic = NewTopic::new(&wire, partitions, TopicReplication::Fixed(replication.into()));
-        let topic = settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
-        let results = self.ask("make", &wire, self.client.create_topics([&topic], &self.options)).await?;
+        let topic = settings
+            .iter()
+            .fold(topic, |topic, (name, value)| topic.set(name, value));
+        let results = self
+            .ask("make", &wire, self.client.create_topics([&topic], &self.options))
+            .await?;
         match results.into_iter().next() {
             Some(Ok(_)) => Ok(true),
             Some(Err((_, Code::TopicAlreadyExists))) => Ok(false),
@@ -215,7 +233,11 @@ impl<'a> Admin<'a> {
         let specifiers: Vec<_> = wires.iter().map(|wire| ResourceSpecifier::Topic(wire)).collect();
         let all = wires.join(", ");
         let described = self
-            .ask("look up the settings of", &all, self.client.describe_configs(&specifiers, &self.options))
+            .ask(
+                "look up the settings of",
+                &all,
+                self.client.describe_configs(&specifiers, &self.options),
+            )
             .await?;
         let doing = Doing {
             verb: "look up the settings of",

@@ -134,7 +134,13 @@ impl Upstream {
         let (client, place) = self.enter().ok_or_else(|| self.refuse(Failure::Busy))?;
         let asked = timeout(self.0.answer, self.ask(client, head, body)).await;
         let asked = asked.unwrap_or(Err(Failure::Late));
-        let answer = asked.and_then(|answer| if is_ours(&answer) { Ok(answer) } else { Err(Failure::Foreign) });
+        let answer = asked.and_then(|answer| {
+            if is_ours(&answer) {
+                Ok(answer)
+            } else {
+                Err(Failure::Foreign)
+            }
+        });
         let mut answer = answer.map_err(|failure| self.refuse(failure))?;
         headers::of_answer(answer.headers_mut());
         Ok(answer.map(|body| Answer::new(body, self.0.stall, place)))
@@ -218,7 +224,8 @@ impl Upstream {
             Protocol::Http2 => "grpc",
         };
         let cause = failure.name();
-        metrics::counter!(definitions::UNANSWERED_READS, "protocol" => protocol, "cause" => cause).increment(1);
+        metrics::counter!(definitions::UNANSWERED_READS, "protocol" => protocol, "cause" => cause)
+            .increment(1);
         if let Failure::Away(error) = &failure {
             tracing::warn!(protocol, error = chain(error), "read not passed on");
         }

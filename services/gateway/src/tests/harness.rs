@@ -220,7 +220,9 @@ impl House {
             grpc_reads: Routes::default(),
             openapi: crate::openapi().to_json().unwrap(),
         };
-        let assembled = Assembled::new(&config, deps, shutdown.drain.clone()).await.unwrap();
+        let assembled = Assembled::new(&config, deps, shutdown.drain.clone())
+            .await
+            .unwrap();
         let router = assembled.router();
         let served = tokio::spawn(assembled.serve());
         Self {

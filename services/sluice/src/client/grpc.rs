@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use edge::dial::{Dial, Origin, Protocol};
 use proto::v1::ingestion_client::IngestionClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -10,9 +11,9 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::{dial, trouble};
 use crate::cli::{Connection, Usage};
 
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,9 +23,16 @@ pub(crate) type Ingestion = IngestionClient<InterceptedService<Channel, WithKey>
 /// Where to connect, and as whom.
 #[derive(Clone)]
 pub(crate) struct Grpc {
+    origin: Origin,
     endpoint: Endpoint,
+    dial: Dial,
     with_key: WithKey,
 }
+
+/// There is no connection.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotConnected(String);
 
 /// Adds the key to each call.
 #[derive(Clone)]
@@ -40,10 +48,12 @@ impl Interceptor for WithKey {
 impl Grpc {
     /// Prepares calls; connects to nothing yet.
     pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(connection.grpc.clone())
+        let origin: Origin = connection.grpc.parse().context("preparing the gRPC client")?;
+        // Encryption is the matter of `dial`; the transport must not look for its own.
+        let endpoint = Endpoint::from_shared(format!("http://{}", origin.authority()))
             .context("preparing the gRPC client")?
+            .origin(origin.to_string().parse()?)
             .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))?
-            .connect_timeout(CONNECT_PATIENCE)
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_PATIENCE);
         let mut value: MetadataValue<Ascii> = format!("Bearer {}", connection.key()?.reveal())
@@ -51,6 +61,8 @@ impl Grpc {
             .map_err(|_| Usage("the key has characters that no key has".into()))?;
         value.set_sensitive(true);
         Ok(Self {
+            dial: dial(connection, &origin, Protocol::Http2)?,
+            origin,
             endpoint,
             with_key: WithKey(value),
         })
@@ -58,12 +70,13 @@ impl Grpc {
 
     /// The address.
     pub(crate) fn address(&self) -> String {
-        self.endpoint.uri().to_string()
+        self.origin.to_string()
     }
 
     /// Connects.
-    pub(crate) async fn connect(&self) -> Result<Ingestion, tonic::transport::Error> {
-        let channel = self.endpoint.connect().await?;
+    pub(crate) async fn connect(&self) -> Result<Ingestion, NotConnected> {
+        let connected = self.endpoint.connect_with_connector(self.dial.clone()).await;
+        let channel = connected.map_err(|error| NotConnected(trouble::cause(&error)))?;
         Ok(IngestionClient::with_interceptor(channel, self.with_key.clone()))
     }
 }

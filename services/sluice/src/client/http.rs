@@ -3,16 +3,25 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
+use edge::dial::{Dial, Origin, Protocol};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
-use crate::cli::Connection;
+use super::{dial, trouble};
+use crate::cli::{Connection, Usage};
 use crate::output::escape;
 
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than the server may wait for a write to become visible.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
+/// Larger than any page.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// What may stand in one segment of a path as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -23,9 +32,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The HTTP interface of one system, used with one key.
 pub(crate) struct Http {
-    client: reqwest::Client,
+    client: Client<Dial, Full<Bytes>>,
     base: String,
-    key: String,
+    authorization: HeaderValue,
 }
 
 /// Problem details (RFC 9457) as the system writes them.
@@ -49,44 +58,38 @@ struct Violation {
 impl Http {
     /// Prepares requests; connects to nothing yet.
     pub(crate) fn new(connection: &Connection) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_PATIENCE)
-            .timeout(ANSWER_PATIENCE)
-            .build()
-            .context("preparing the HTTP client")?;
+        let origin: Origin = connection.url.parse().context("preparing the HTTP client")?;
+        let mut authorization: HeaderValue = format!("Bearer {}", connection.key()?.reveal())
+            .parse()
+            .map_err(|_| Usage("the key has characters that no key has".into()))?;
+        authorization.set_sensitive(true);
         Ok(Self {
-            client,
-            base: connection.url.clone(),
-            key: connection.key()?.reveal().to_owned(),
+            client: Client::builder(TokioExecutor::new()).build(dial(connection, &origin, Protocol::Http1)?),
+            base: origin.to_string(),
+            authorization,
         })
     }
 
     /// Asks for something.
     pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<String> {
-        self.send(self.request(Method::GET, path).query(query)).await
+        self.send(Method::GET, &with_query(path, query), None).await
     }
 
     /// Deletes something.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<String> {
-        self.send(self.request(Method::DELETE, path)).await
+        self.send(Method::DELETE, path, None).await
     }
 
     /// Makes something.
     pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<String> {
-        self.send(self.request(Method::POST, path).json(body)).await
+        self.send(Method::POST, path, Some(serde_json::to_vec(body)?))
+            .await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, format!("{}/api/v1{path}", self.base))
-            .bearer_auth(&self.key)
-    }
-
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<String> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let body = response.text().await.map_err(|error| self.unreachable(&error))?;
+    async fn send(&self, method: Method, path: &str, json: Option<Vec<u8>>) -> anyhow::Result<String> {
+        let request = self.request(method, path, json)?;
+        let answered = timeout(ANSWER_PATIENCE, self.exchange(request)).await;
+        let (status, body) = answered.map_err(|_| anyhow!("no answer from {} in time", self.base))??;
         if status.is_success() {
             Ok(body)
         } else {
@@ -94,19 +97,47 @@ impl Http {
         }
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        if error.is_timeout() {
-            return anyhow!("no answer from {} in time", self.base);
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Vec<u8>>,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1{path}", self.base))
+            .header(USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")))
+            .header(AUTHORIZATION, self.authorization.clone());
+        if json.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
         }
-        // The outer messages only name the request.
-        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
-        let cause = causes.last().map(ToString::to_string).unwrap_or_default();
-        let hint = if error.is_connect() {
-            "; is the system running, and is this its HTTP address?"
-        } else {
-            ""
-        };
-        anyhow!("can't talk to {}: {cause}{hint}", self.base)
+        let body = Full::from(json.unwrap_or_default());
+        request.body(body).context("preparing the request")
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, String)> {
+        let answer = self.client.request(request).await;
+        let answer = answer.map_err(|error| self.unreachable(&trouble::cause(&error)))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| self.unreachable(&trouble::cause(&*error)))?;
+        Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+    }
+
+    fn unreachable(&self, cause: &str) -> anyhow::Error {
+        anyhow!("can't talk to {}: {cause}", self.base)
+    }
+}
+
+fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> = query
+        .iter()
+        .map(|(name, value)| format!("{}={}", segment(name), segment(value)))
+        .collect();
+    if pairs.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", pairs.join("&"))
     }
 }
 
@@ -162,5 +193,10 @@ mod tests {
     #[test]
     fn no_text_leaves_its_segment() {
         assert_eq!(segment("../a?b#c d"), "..%2Fa%3Fb%23c%20d");
+        assert_eq!(
+            with_query("/a", &[("q", "x&y=z \u{e4}"), ("n", "1")]),
+            "/a?q=x%26y%3Dz%20%C3%A4&n=1"
+        );
+        assert_eq!(with_query("/a", &[]), "/a");
     }
 }

@@ -14,6 +14,7 @@ pub(super) async fn run(args: Migrate) -> anyhow::Result<()> {
     for line in operator.make_topics().await? {
         output::line(&line)?;
     }
+    operator.check_topics().await?;
     for line in operator.make_tables().await? {
         output::line(&line)?;
     }

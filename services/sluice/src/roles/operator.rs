@@ -58,7 +58,7 @@ impl Operator {
         })
     }
 
-    /// Makes the topics that are not there, and tells of each. One that is there and not as it must be is an error.
+    /// Makes the topics that are not there, and tells of each.
     pub(crate) async fn make_topics(&self) -> anyhow::Result<Vec<String>> {
         let (wait, settings) = (self.wait(engines::KAFKA), &self.config.kafka);
         let specs = topics::specs(&self.config);
@@ -70,12 +70,17 @@ impl Operator {
         };
         let created = wait.reach(passes_in_kafka, make).await;
         let created = created.with_context(|| format!("kafka at {}", settings.brokers))?;
-        engines::kafka(&self.config, CLIENT_ID, &wait).await?;
         let line = |created: Created| {
             let what = if created.made { "made" } else { "is there" };
             format!("topic {}{}: {what}", settings.prefix, created.name)
         };
         Ok(created.into_iter().map(line).collect())
+    }
+
+    /// Refuses topics that are there and not as they must be.
+    pub(crate) async fn check_topics(&self) -> anyhow::Result<()> {
+        engines::kafka(&self.config, CLIENT_ID, &self.wait(engines::KAFKA)).await?;
+        Ok(())
     }
 
     /// Makes the tables that are not there, and tells what was made.

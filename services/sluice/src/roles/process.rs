@@ -126,6 +126,7 @@ impl Base {
             return Ok(());
         };
         let check = self.readiness.register_informational(redis::NAME);
+        let redis = Arc::new(redis);
         let probe = Probe::new(redis::NAME, check, move || {
             let redis = redis.clone();
             async move { redis.ping().await }

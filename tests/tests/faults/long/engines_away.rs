@@ -108,5 +108,5 @@ fn tells_of_trouble(health: &str) -> bool {
     let health: serde_json::Value = serde_json::from_str(health).unwrap();
     let checks = health["checks"].as_array().unwrap();
     let redis = checks.iter().find(|check| check["name"] == "redis");
-    redis.is_some_and(|check| check["ready"] == serde_json::json!(false))
+    redis.is_some_and(|check| check["status"] != serde_json::json!("ok"))
 }

@@ -17,7 +17,9 @@ impl House {
     pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "authority of a test");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "authority of a test");
         let key = KeyPair::generate().unwrap();
         let authority = params.self_signed(&key).unwrap().pem();
         let house = Self {
@@ -68,6 +70,15 @@ impl House {
         config.open().unwrap().unwrap()
     }
 
+    pub(super) fn roots(&self) -> rustls::RootCertStore {
+        use rustls::pki_types::pem::PemObject;
+
+        let ca = rustls::pki_types::CertificateDer::from_pem_file(self.file("ca.pem")).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(ca).unwrap();
+        roots
+    }
+
     pub(super) fn trust(&self) -> Trust {
         Trust {
             ca: Some(self.file("ca.pem")),
@@ -98,21 +109,57 @@ fn a_fault_names_the_file_and_what_is_wrong_with_it() {
         client_ca: None,
     };
     house.write("empty.pem", "");
-    house.write("broken.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n");
-    house.write("no.der.pem", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n");
-    house.write("no.der.key", "-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n");
-    house.write("locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    house.write(
+        "broken.pem",
+        "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
+    );
+    house.write(
+        "no.der.pem",
+        "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n",
+    );
+    house.write(
+        "no.der.key",
+        "-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n",
+    );
+    house.write(
+        "locked.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
     house.write("huge.pem", &" ".repeat(1 << 21));
     for (config, expected) in [
-        (with("none.pem", "server.key"), "DIR/none.pem can't be read: No such file"),
-        (with("server.pem", "none.key"), "DIR/none.key can't be read: No such file"),
+        (
+            with("none.pem", "server.key"),
+            "DIR/none.pem can't be read: No such file",
+        ),
+        (
+            with("server.pem", "none.key"),
+            "DIR/none.key can't be read: No such file",
+        ),
         (with("huge.pem", "server.key"), "DIR/huge.pem has 2097152 bytes"),
-        (with("empty.pem", "server.key"), "DIR/empty.pem has no certificate"),
-        (with("broken.pem", "server.key"), "DIR/broken.pem has a certificate that can't be used: "),
-        (with("no.der.pem", "server.key"), "DIR/no.der.pem has a certificate that can't be used: "),
-        (with("server.pem", "empty.pem"), "DIR/empty.pem has no private key"),
-        (with("server.pem", "locked.key"), "DIR/locked.key has no private key"),
-        (with("server.pem", "no.der.key"), "DIR/no.der.key has a private key that can't be used: "),
+        (
+            with("empty.pem", "server.key"),
+            "DIR/empty.pem has no certificate",
+        ),
+        (
+            with("broken.pem", "server.key"),
+            "DIR/broken.pem has a certificate that can't be used: ",
+        ),
+        (
+            with("no.der.pem", "server.key"),
+            "DIR/no.der.pem has a certificate that can't be used: ",
+        ),
+        (
+            with("server.pem", "empty.pem"),
+            "DIR/empty.pem has no private key",
+        ),
+        (
+            with("server.pem", "locked.key"),
+            "DIR/locked.key has no private key",
+        ),
+        (
+            with("server.pem", "no.der.key"),
+            "DIR/no.der.key has a private key that can't be used: ",
+        ),
         (
             with("server.pem", "client.key"),
             "DIR/client.key is not the key of the certificate in DIR/server.pem",

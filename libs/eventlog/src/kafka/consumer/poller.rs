@@ -38,6 +38,8 @@ pub(super) struct Poller {
     full_since: Option<Instant>,
     /// Since when the client can't seek.
     stuck: HashMap<TopicPartition, Instant>,
+    /// The client has stopped reading a partition, and it is not known which.
+    searching: bool,
 }
 
 /// Records of one partition that follow each other.
@@ -65,6 +67,7 @@ impl Poller {
             outage: Outage::default(),
             full_since: None,
             stuck: HashMap::new(),
+            searching: false,
         }
     }
 
@@ -74,6 +77,7 @@ impl Poller {
         let consumer = self.consumer.clone();
         while !self.context().shared.look(|membership| membership.is_leaving()) {
             self.give_back();
+            self.find_stopped();
             self.carry_orders();
             if self.has_room() {
                 self.poll(&consumer);
@@ -129,7 +133,7 @@ impl Poller {
 
     fn seek(&mut self, seeks: &[Seek]) {
         let (anew, known): (Vec<_>, Vec<_>) = seeks.iter().partition(|seek| seek.stopped);
-        for (seek, done) in self.try_seek(&known) {
+        for (seek, done) in self.try_seek(&known).unwrap_or_default() {
             if done {
                 self.context().shared.look(|membership| membership.sought(seek));
             } else if self
@@ -147,10 +151,11 @@ impl Poller {
         }
     }
 
-    /// Whether the client went there, for each. It does not while it has yet to start reading a partition.
-    fn try_seek<'a>(&self, seeks: &[&'a Seek]) -> Vec<(&'a Seek, bool)> {
+    /// Whether the client went there, for each. It does not while it has yet to start reading a partition. None when
+    /// it did not say.
+    fn try_seek<'a>(&self, seeks: &[&'a Seek]) -> Option<Vec<(&'a Seek, bool)>> {
         if seeks.is_empty() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let topics = &self.context().topics;
         let list = topics.list_at(
@@ -158,9 +163,7 @@ impl Poller {
                 .iter()
                 .map(|seek| (&seek.partition, topics::offset(seek.offset))),
         );
-        let Ok(list) = self.consumer.seek_partitions(list, SEEK_TIMEOUT) else {
-            return Vec::new();
-        };
+        let list = self.consumer.seek_partitions(list, SEEK_TIMEOUT).ok()?;
         let mut done = Vec::new();
         for element in list.elements() {
             let partition = topics.partition(element.topic(), element.partition());
@@ -169,7 +172,26 @@ impl Poller {
                 .find(|seek| Some(&seek.partition) == partition.as_ref());
             done.extend(seek.map(|seek| (*seek, element.error().is_ok())));
         }
-        done
+        Some(done)
+    }
+
+    /// The client does not say which partition it stopped reading: it is the one in which it can't seek.
+    fn find_stopped(&mut self) {
+        if !self.searching {
+            return;
+        }
+        let positions = self.context().shared.look(|membership| membership.positions());
+        let positions: Vec<_> = positions.iter().collect();
+        let Some(found) = self.try_seek(&positions) else {
+            return;
+        };
+        self.searching = false;
+        for (at, reads) in found {
+            if !reads {
+                self.report(|membership| membership.stopped(at));
+            }
+        }
+        self.context().desk.look();
     }
 
     /// Has the client start a partition again that it gave up.
@@ -313,7 +335,7 @@ impl Poller {
                 }
             }
             Meaning::Passing => self.trouble(error),
-            Meaning::OutOfRange => self.find_stopped(),
+            Meaning::OutOfRange => self.searching = true,
             Meaning::Gone => self.doubt(),
             Meaning::Corrupt => {
                 let what = self.context().listener.cause();
@@ -336,18 +358,6 @@ impl Poller {
 
     fn report(&self, change: impl FnOnce(&mut Membership)) {
         self.context().shared.report(change);
-    }
-
-    /// The client does not say which partition it stopped reading: it is the one in which it can't seek.
-    fn find_stopped(&mut self) {
-        let positions = self.context().shared.look(|membership| membership.positions());
-        let positions: Vec<_> = positions.iter().collect();
-        for (at, reads) in self.try_seek(&positions) {
-            if !reads {
-                self.report(|membership| membership.stopped(at));
-            }
-        }
-        self.context().desk.look();
     }
 
     fn doubt(&self) {

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext, Message as _};
 
 use super::Kind;
-use crate::kafka::calls::{Calls, Delivered, Outcome};
+use crate::kafka::calls::{Calls, Delivered};
 use crate::kafka::connection::{Listener, Names};
 use crate::kafka::error::Doing;
 use crate::metric_definitions as definitions;
@@ -59,7 +59,10 @@ impl Context {
 
     /// A record failed. In a sequence nothing may follow it.
     pub(super) fn fail(&self, number: usize, to: &TopicPartition, error: &KafkaError) {
-        let doing = Doing { verb: "append to", to };
+        let doing = Doing {
+            verb: "append to",
+            to,
+        };
         let told = doing.failed(error, self.listener.cause());
         metrics::counter!(definitions::DELIVERY_FAILURES, "topic" => to.topic.to_string()).increment(1);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
@@ -87,9 +90,15 @@ impl Context {
     pub(super) fn check_stall(&self, stall: Duration) {
         let oldest = self.calls().oldest();
         if oldest.is_some_and(|began| began.elapsed() > stall) {
-            let cause = self.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            let cause = self
+                .cause()
+                .map(|cause| format!(" ({cause})"))
+                .unwrap_or_default();
             self.break_off(Error::Broken {
-                reason: format!("a record was not acknowledged for {} ms{cause}", stall.as_millis()),
+                reason: format!(
+                    "a record was not acknowledged for {} ms{cause}",
+                    stall.as_millis()
+                ),
             });
         }
     }
@@ -101,11 +110,11 @@ impl Context {
     }
 }
 
-fn delivered(message: &BorrowedMessage<'_>) -> Outcome {
-    Ok(Delivered {
+fn delivered(message: &BorrowedMessage<'_>) -> Delivered {
+    Delivered {
         offset: u64::try_from(message.offset()).ok(),
         appended_at_ms: message.timestamp().to_millis().unwrap_or_default(),
-    })
+    }
 }
 
 impl ClientContext for Context {
@@ -133,7 +142,7 @@ impl ProducerContext for Context {
         match result {
             Ok(message) => {
                 self.listener.works();
-                self.calls().settle(number, delivered(message));
+                self.calls().settle(number, Ok(delivered(message)));
             }
             Err((error, message)) => self.fail(number, &self.partition(message), error),
         }

@@ -38,7 +38,10 @@ pub(super) fn for_producer(config: &Config, kind: Kind) -> ClientConfig {
         // The bound is ours: what fits it always fits the client.
         .set("queue.buffering.max.messages", "0")
         .set("queue.buffering.max.kbytes", buffer_kbytes(config).to_string())
-        .set("topic.metadata.propagation.max.ms", ms(UNKNOWN_TOPIC_WAIT.min(patience / 2)))
+        .set(
+            "topic.metadata.propagation.max.ms",
+            ms(UNKNOWN_TOPIC_WAIT.min(patience / 2)),
+        )
         .set("topic.metadata.refresh.interval.ms", ms(METADATA_AGE))
         .set("request.timeout.ms", ms(request))
         .set("socket.timeout.ms", ms(request + request / 4));

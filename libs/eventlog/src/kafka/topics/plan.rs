@@ -32,7 +32,11 @@ const DAY: Duration = Duration::from_hours(24);
 const COMPACTED_SEGMENT_BYTES: u32 = 16 << 20;
 
 /// The settings that a topic is made with.
-pub(super) fn settings(spec: &TopicSpec, max_batch_bytes: usize, min_insync: u16) -> Vec<(&'static str, String)> {
+pub(super) fn settings(
+    spec: &TopicSpec,
+    max_batch_bytes: usize,
+    min_insync: u16,
+) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("message.timestamp.type", "LogAppendTime".to_owned()),
         ("max.message.bytes", max_batch_bytes.to_string()),
@@ -60,7 +64,12 @@ pub(super) fn settings(spec: &TopicSpec, max_batch_bytes: usize, min_insync: u16
 }
 
 /// What is wrong with a topic; brokers call it `wire`.
-pub(super) fn problems(spec: &TopicSpec, wire: &str, found: Option<&Found>, wanted: &Wanted<'_>) -> Vec<TopicProblem> {
+pub(super) fn problems(
+    spec: &TopicSpec,
+    wire: &str,
+    found: Option<&Found>,
+    wanted: &Wanted<'_>,
+) -> Vec<TopicProblem> {
     let problem = |text: String| TopicProblem {
         topic: spec.name.clone(),
         text: format!("topic {wire} {text}"),
@@ -96,7 +105,9 @@ pub(super) fn problems(spec: &TopicSpec, wire: &str, found: Option<&Found>, want
 
 fn partitions(wanted: u32, wire: &str, found: u32, brokers: &str) -> Option<String> {
     let mend = if found < wanted {
-        format!("run `kafka-topics.sh --bootstrap-server {brokers} --alter --topic {wire} --partitions {wanted}`")
+        format!(
+            "run `kafka-topics.sh --bootstrap-server {brokers} --alter --topic {wire} --partitions {wanted}`"
+        )
     } else {
         // Partitions can't be taken away.
         format!("set the partitions to {found}, or make the topic anew under another generation")
@@ -128,7 +139,9 @@ impl Compared<'_> {
 
     fn at_least(&self, name: &str, wanted: u128) -> Option<String> {
         let found = self.found.get(name).map(String::as_str);
-        let enough = found.and_then(|found| found.parse().ok()).is_some_and(|found: u128| found >= wanted);
+        let enough = found
+            .and_then(|found| found.parse().ok())
+            .is_some_and(|found: u128| found >= wanted);
         (!enough).then(|| self.differs(name, found, &format!("at least {wanted}"), &wanted.to_string()))
     }
 
@@ -176,7 +189,10 @@ mod tests {
         Found {
             partitions: spec.partitions,
             replication: 3,
-            settings: settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            settings: settings
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         }
     }
 
@@ -232,7 +248,10 @@ mod tests {
         assert!(fewer[0].contains("has 4 partitions, it must have 8") && fewer[0].contains("--partitions 8"));
         found.partitions = 16;
         let more = texts(&spec, Some(&found), None);
-        assert!(more[0].contains("has 16 partitions") && !more[0].contains("--alter"), "{more:?}");
+        assert!(
+            more[0].contains("has 16 partitions") && !more[0].contains("--alter"),
+            "{more:?}"
+        );
     }
 
     #[test]
@@ -264,6 +283,9 @@ mod tests {
         found.replication = 1;
         assert_eq!(texts(&spec, Some(&found), None), [""; 0]);
         let said = texts(&spec, Some(&found), Some(DEMANDS)).join("\n");
-        assert!(said.contains("1 replicas") && said.contains("min.insync.replicas 1"), "{said}");
+        assert!(
+            said.contains("1 replicas") && said.contains("min.insync.replicas 1"),
+            "{said}"
+        );
     }
 }

@@ -101,8 +101,13 @@ async fn a_status_comes_with_its_details() {
     let query = fake().await;
     let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
     let mut client = QueryClient::new(connect(&gateway).await);
-    let status = within(client.get(with_key(GetRequest::default()))).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::DataLoss, "as it is: \u{e4} %"));
+    let status = within(client.get(with_key(GetRequest::default())))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::DataLoss, "as it is: \u{e4} %")
+    );
     assert_eq!(status.details(), b"\x00details\xff");
     assert_eq!(status.metadata().get("x-theirs").unwrap(), "kept");
 }
@@ -135,7 +140,10 @@ fn assert_unavailable(status: &Status) {
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     let details = status.get_error_details();
     assert_eq!(details.error_info().unwrap().reason, "unavailable");
-    assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
+    assert_eq!(
+        details.retry_info().unwrap().retry_delay,
+        Some(Duration::from_secs(1))
+    );
 }
 
 /// What a get is answered where this is in the place of query.
@@ -145,14 +153,18 @@ async fn refused(router: Router, change: impl FnOnce(&mut crate::Forward)) -> St
     change(&mut config);
     let gateway = grpc_reads(&config).await;
     let mut client = QueryClient::new(connect(&gateway).await);
-    within(client.get(with_key(GetRequest::default()))).await.unwrap_err()
+    within(client.get(with_key(GetRequest::default())))
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
 async fn while_query_is_away_or_slow_reads_are_unavailable() {
     let gateway = grpc_reads(&config(nobody().await, nobody().await)).await;
     let mut client = QueryClient::new(connect(&gateway).await);
-    let away = within(client.get(with_key(GetRequest::default()))).await.unwrap_err();
+    let away = within(client.get(with_key(GetRequest::default())))
+        .await
+        .unwrap_err();
     assert_unavailable(&away);
 
     let slow = Router::new().fallback(std::future::pending::<()>);
@@ -167,7 +179,9 @@ async fn an_answer_that_stops_in_the_middle_ends_with_a_status() {
     let stuck = Router::new().fallback(async || {
         let begin = Frame::data(Bytes::from_static(&[0, 0, 0, 1, 0, 1]));
         let begin = futures::stream::once(async { Ok::<_, io::Error>(begin) });
-        let mut answer = Response::new(Body::new(StreamBody::new(begin.chain(futures::stream::pending()))));
+        let mut answer = Response::new(Body::new(StreamBody::new(
+            begin.chain(futures::stream::pending()),
+        )));
         let headers: &mut HeaderMap = answer.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         answer

@@ -67,7 +67,10 @@ async fn a_read_arrives_as_it_was_and_so_does_its_answer() {
         .unwrap();
     let answer = send(&reads(&config), request).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    assert_eq!((answer.header("x-kept"), answer.header("keep-alive")), ("yes", ""));
+    assert_eq!(
+        (answer.header("x-kept"), answer.header("keep-alive")),
+        ("yes", "")
+    );
     assert_eq!(answer.header("x-request-id"), "mine");
     let expected = json!({
         "method": "GET",
@@ -87,7 +90,10 @@ async fn routes_of_query_that_are_not_known_here_are_passed_on_too() {
     let (_query, config) = query(any(echo)).await;
     let request = Request::delete("/api/v1/things/1").body(Body::empty()).unwrap();
     let told = send(&reads(&config), request).await.json();
-    assert_eq!((&told["method"], &told["uri"]), (&json!("DELETE"), &json!("/api/v1/things/1")));
+    assert_eq!(
+        (&told["method"], &told["uri"]),
+        (&json!("DELETE"), &json!("/api/v1/things/1"))
+    );
 }
 
 #[tokio::test]
@@ -112,7 +118,10 @@ async fn a_stranger_does_not_get_through() {
 #[tokio::test]
 async fn no_request_decides_where_it_is_sent() {
     let (query, config) = query(any(echo)).await;
-    for uri in ["http://192.0.2.1:1/api/v1/ingestion/events", "//192.0.2.1/api/v1/ingestion/events"] {
+    for uri in [
+        "http://192.0.2.1:1/api/v1/ingestion/events",
+        "//192.0.2.1/api/v1/ingestion/events",
+    ] {
         let request = read(Method::GET, uri)
             .header("host", "192.0.2.1")
             .header("x-forwarded-host", "192.0.2.1")
@@ -232,7 +241,11 @@ async fn a_body_is_passed_on_up_to_its_cap() {
             Body::from_stream(futures::stream::once(async { Ok::<_, io::Error>(body) }))
         };
         let request = read(Method::POST, "/api/v1/things");
-        let request = if announced { request.header("content-length", bytes) } else { request };
+        let request = if announced {
+            request.header("content-length", bytes)
+        } else {
+            request
+        };
         request.body(body).unwrap()
     };
     for announced in [true, false] {
@@ -255,7 +268,9 @@ async fn head(stream: &mut tokio::net::TcpStream) {
 async fn a_read_that_meets_the_end_of_an_old_connection_is_sent_again() {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
+    let origin = format!("http://{}", socket.local_addr().unwrap())
+        .parse()
+        .unwrap();
     let served = tokio::spawn(async move {
         let (mut old, _) = socket.accept().await.unwrap();
         head(&mut old).await;

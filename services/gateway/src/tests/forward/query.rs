@@ -66,7 +66,9 @@ impl Served {
 /// An address where nobody is.
 pub(super) async fn nobody() -> Origin {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", socket.local_addr().unwrap()).parse().unwrap()
+    format!("http://{}", socket.local_addr().unwrap())
+        .parse()
+        .unwrap()
 }
 
 /// Forwarding to these, with bounds that a test can wait for.
@@ -122,8 +124,8 @@ pub(super) fn reads(config: &Forward) -> Router {
 
 /// The gateway's side over gRPC, served.
 pub(super) async fn grpc_reads(config: &Forward) -> Served {
-    let routes = forward::grpc(config, &access()).unwrap();
-    let router = routes.into_axum_router().reset_fallback();
+    let calls = forward::grpc(config, &access()).unwrap();
+    let router = calls.into_axum_router().reset_fallback();
     Served::grpc(router.layer(edge::layers(Arc::new(Seeded::new(1)))), None).await
 }
 

@@ -58,10 +58,16 @@ async fn query_answers_when_both_of_its_interfaces_do() {
     };
     let no_http = over(both.clone(), |config, nobody| config.url = nobody, nobody().await);
     let reason = told(&no_http).await;
-    assert!(reason.starts_with("query does not answer over HTTP: "), "{reason}");
+    assert!(
+        reason.starts_with("query does not answer over HTTP: "),
+        "{reason}"
+    );
     let no_grpc = over(both, |config, nobody| config.grpc = nobody, nobody().await);
     let reason = told(&no_grpc).await;
-    assert!(reason.starts_with("query does not answer over gRPC: "), "{reason}");
+    assert!(
+        reason.starts_with("query does not answer over gRPC: "),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

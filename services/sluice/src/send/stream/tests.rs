@@ -67,6 +67,7 @@ async fn sending(
     let connection = Connection {
         url: String::new(),
         grpc: format!("http://{}", server.start().await),
+        ca: None,
         key: Some(ClientKey::from("slk_x")),
         output: Format::Json,
     };

@@ -1,0 +1,257 @@
+//! The topics, the store, who works on them, and what must hold in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chassis::clock::Manual;
+use chassis::config::ByteSize;
+use domain::cursor::Order;
+use domain::id::{EventId, IdRange};
+use domain::source::{FIRST_GENERATION, Lane, Source};
+use domain::time::Millis;
+use eventlog::runner::{Failure, Processor};
+use eventlog::{Log, NewRecord};
+use proto::record::decode_enriched;
+use store::embedded::{Config, Embedded};
+use store::{Events, Position, Progress, STORING_SERVICE};
+use tempfile::TempDir;
+
+use crate::actor::{Actor, Flow};
+use crate::desk::{Desk, Write};
+use crate::event::{NOW, id, origin, tenant, valid};
+use crate::topics::{Topics, accepted, enriched};
+use crate::wire::{Append, Wire};
+
+/// The whole system but its processes.
+pub(crate) struct World {
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) store: Embedded,
+    pub(crate) clock: Arc<Manual>,
+    /// What the group of enrichment has committed for partition 0.
+    pub(crate) committed: Option<u64>,
+    pub(crate) generation: u32,
+    /// Events of which an enriched partition may have been made anew since.
+    stored_before: BTreeSet<EventId>,
+    deleted: BTreeSet<EventId>,
+    _dir: TempDir,
+}
+
+/// A process of enrichment with partition 0.
+pub(crate) struct Enricher {
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) actor: Actor<Append>,
+}
+
+/// A process of retention with partition 0.
+pub(crate) struct Retainer {
+    pub(crate) actor: Actor<Write>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_partitions(1)
+    }
+
+    pub(crate) fn with_partitions(partitions: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Manual::at(NOW.as_ms()));
+        Self {
+            topics: Arc::new(Topics::new(partitions, &clock)),
+            store: Embedded::open(dir.path(), Config::new(Arc::new(|| NOW))).unwrap(),
+            clock,
+            committed: None,
+            generation: FIRST_GENERATION,
+            stored_before: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            _dir: dir,
+        }
+    }
+
+    // === what producers and callers do ===
+
+    /// Acknowledges records.
+    pub(crate) async fn append(&self, records: impl IntoIterator<Item = NewRecord>) {
+        for result in self.topics.append(records.into_iter().collect()).await {
+            result.unwrap();
+        }
+    }
+
+    /// Acknowledges events.
+    pub(crate) async fn accept(&self, numbers: impl IntoIterator<Item = u16>) {
+        self.append(numbers.into_iter().map(|number| valid(number, 0))).await;
+    }
+
+    /// Deletes an event, whether it is stored already or not.
+    pub(crate) async fn delete(&mut self, number: u16) {
+        self.store.delete(&tenant(), id(number), Millis::MAX).await.unwrap();
+        self.deleted.insert(id(number));
+    }
+
+    // === processes ===
+
+    /// What makes the workers of a process of enrichment. Two fates fit one append.
+    pub(crate) fn enrichment(&self, wire: &Arc<Wire>) -> impl Processor + use<> {
+        let config = enrichment::Config {
+            append: ByteSize::bytes(400),
+            ..enrichment::Config::default()
+        };
+        let deps = enrichment::Deps {
+            log: wire.clone(),
+            generation: self.generation,
+        };
+        enrichment::processor(&config, deps)
+    }
+
+    /// A process of enrichment that goes on at the commit.
+    pub(crate) async fn enricher(&self) -> Result<Enricher, Failure> {
+        let wire = Wire::new(&self.topics);
+        let processor = self.enrichment(&wire);
+        let actor = Actor::assigned(
+            &processor,
+            &self.topics,
+            wire.questions(),
+            accepted(0),
+            self.committed,
+        )
+        .await?;
+        Ok(Enricher { wire, actor })
+    }
+
+    /// A process of retention that goes on at its position.
+    pub(crate) async fn retainer(&self) -> Result<Retainer, Failure> {
+        let desk = Desk::new(&self.store);
+        let deps = retention::Deps {
+            log: self.topics.clone(),
+            events: desk.clone(),
+            progress: desk.clone(),
+            clock: self.clock.clone(),
+            generation: self.generation,
+        };
+        let processor = retention::processor(&retention::Config::default(), deps);
+        // The runner has commits of this group too, and retention pays no heed to them.
+        let actor =
+            Actor::assigned(&processor, &self.topics, desk.questions(), enriched(0), Some(1)).await?;
+        Ok(Retainer { actor })
+    }
+
+    /// Lets a process of enrichment go on to the end, and commits.
+    pub(crate) async fn enrich_rest(&mut self, process: &mut Enricher) -> Result<(), Failure> {
+        process.actor.process(usize::MAX).await?;
+        loop {
+            match process.actor.flush().await {
+                Flow::Asks => {
+                    process.actor.question().unwrap().acknowledge(&self.topics).await;
+                }
+                Flow::Failed => {}
+                Flow::Done => break,
+                Flow::Stopped(failure) => return Err(failure),
+            }
+        }
+        self.committed = Some(process.actor.flushed());
+        Ok(())
+    }
+
+    /// Lets a process of retention go on to the end.
+    pub(crate) async fn store_rest(&self, process: &mut Retainer) -> Result<(), Failure> {
+        let processed = process.actor.process(usize::MAX).await;
+        loop {
+            match process.actor.flush().await {
+                Flow::Asks => process.actor.question().unwrap().acknowledge(&self.store).await,
+                Flow::Failed => {}
+                Flow::Done => return processed,
+                Flow::Stopped(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// What new processes do that nothing happens to.
+    pub(crate) async fn settle(&mut self) -> Result<(), Failure> {
+        let mut enricher = self.enricher().await?;
+        self.enrich_rest(&mut enricher).await?;
+        let mut retainer = self.retainer().await?;
+        self.store_rest(&mut retainer).await
+    }
+
+    // === the operator ===
+
+    /// From now on what is in the topics counts as new, and groups have other names. What is stored stays.
+    pub(crate) async fn raise_generation(&mut self) {
+        self.stored_before.extend(self.shown().await);
+        self.generation += 1;
+        self.committed = None;
+    }
+
+    // === what must hold ===
+
+    pub(crate) async fn position(&self) -> Option<Position> {
+        let source = Source {
+            lane: Lane::Standard,
+            generation: self.generation,
+            partition: 0,
+        };
+        self.store.position(STORING_SERVICE, source).await.unwrap()
+    }
+
+    /// Ids that a reader is shown, in order, each as often as it is shown.
+    pub(crate) async fn shown(&self) -> Vec<EventId> {
+        let range = IdRange::of_times(Millis::EPOCH, Millis::MAX);
+        let scan = self.store.ids(&tenant(), range, Order::OldestFirst, 10_000).await.unwrap();
+        assert_eq!(scan.next, None);
+        let events = self.store.fetch(&tenant(), &scan.ids, NOW).await.unwrap();
+        events.iter().map(|event| event.event.id).collect()
+    }
+
+    /// Origins in the order of the enriched partition.
+    pub(crate) async fn origins(&self) -> Vec<u64> {
+        self.topics.records(&enriched(0), 0).await.iter().map(origin).collect()
+    }
+
+    /// The event that each origin brings, by its first fate; none for a marker.
+    async fn first_fates(&self) -> BTreeMap<u64, Option<EventId>> {
+        let mut first = BTreeMap::new();
+        for fate in self.topics.records(&enriched(0), 0).await {
+            let is_event = !fate.value.is_empty();
+            let id = is_event.then(|| decode_enriched(fate.value.clone()).unwrap().event.id);
+            first.entry(origin(&fate)).or_insert(id);
+        }
+        first
+    }
+
+    /// Every prefix of the enriched partition has every origin up to its greatest.
+    pub(crate) async fn assert_prefixes(&self) {
+        let origins = self.origins().await;
+        let mut next = 0;
+        for origin in &origins {
+            assert!(*origin <= next, "there is no fate of {next} before that of {origin}: {origins:?}");
+            next = next.max(origin + 1);
+        }
+    }
+
+    /// No position covers an event that is not shown though nobody deleted it.
+    pub(crate) async fn assert_covered(&self) {
+        let Some(position) = self.position().await else {
+            return;
+        };
+        let shown: BTreeSet<EventId> = self.shown().await.into_iter().collect();
+        for (origin, id) in self.first_fates().await.range(..=position.origin) {
+            let is_there = id.is_none_or(|id| shown.contains(&id) || self.deleted.contains(&id));
+            assert!(is_there, "progress covers origin {origin}, whose event is missing");
+        }
+    }
+
+    /// Everything is stored, each event once, and nothing else.
+    pub(crate) async fn assert_whole(&self) {
+        self.assert_prefixes().await;
+        self.assert_covered().await;
+        let accepted = self.topics.bounds(&accepted(0)).await.unwrap().end;
+        let first_fates = self.first_fates().await;
+        assert_eq!(u64::try_from(first_fates.len()).unwrap(), accepted, "each origin has a fate");
+        let enriched = self.topics.bounds(&enriched(0)).await.unwrap().end;
+        let position = self.position().await.map(|position| position.next_offset);
+        assert_eq!(position.unwrap_or(0), enriched, "all fates are applied");
+
+        let told: BTreeSet<EventId> = first_fates.into_values().flatten().collect();
+        let expected: Vec<EventId> = (&told | &self.stored_before).difference(&self.deleted).copied().collect();
+        assert_eq!(self.shown().await, expected);
+    }
+}
