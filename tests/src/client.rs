@@ -53,7 +53,8 @@ impl Client {
 
     /// A client, if the system is there.
     pub async fn connect(addresses: Addresses, key: &str) -> Result<Self, tonic::transport::Error> {
-        let channel = Channel::from_shared(format!("http://{}", addresses.grpc)).expect("an address is a URI");
+        let channel =
+            Channel::from_shared(format!("http://{}", addresses.grpc)).expect("an address is a URI");
         Ok(Self {
             base: format!("http://{}", addresses.http),
             http: reqwest::Client::new(),

@@ -12,7 +12,7 @@ use domain::key::{KeyId, Scope};
 use domain::time::Millis;
 use edge::dial::Origin;
 
-pub(crate) use operate::{Bootstrap, Config, Migrate, RunRole, Which};
+pub(crate) use operate::{Bootstrap, Config, Migrate, Ready, RunRole, Which};
 
 /// Sluice takes in events, keeps every one it acknowledged, and answers searches over them.
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Query(RunRole),
     /// Make topics and tables, or bring them up to date
     Migrate(Migrate),
+    /// Say whether a role is ready, with its checks
+    Ready(Ready),
     /// Send the events of an NDJSON file
     Send(Send),
     /// Find events, newest first
@@ -481,8 +483,18 @@ mod tests {
             base_url("http://localhost:8400/").unwrap(),
             "http://localhost:8400"
         );
-        assert_eq!(base_url("https://sluice.example/").unwrap(), "https://sluice.example");
-        for text in ["localhost:8400", "ftp://a", "https://", "https://a/b", "https://u@a", "https://a?b"] {
+        assert_eq!(
+            base_url("https://sluice.example/").unwrap(),
+            "https://sluice.example"
+        );
+        for text in [
+            "localhost:8400",
+            "ftp://a",
+            "https://",
+            "https://a/b",
+            "https://u@a",
+            "https://a?b",
+        ] {
             let refused = base_url(text).unwrap_err();
             assert!(refused.contains("https://sluice.example"), "{text}: {refused}");
         }

@@ -8,6 +8,7 @@ mod get;
 mod keys;
 mod migrate;
 pub(crate) mod openapi;
+mod ready;
 mod role;
 mod search;
 mod send;
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Retention(args) => role::run(Role::Retention, args).await?,
         Command::Query(args) => role::run(Role::Query, args).await?,
         Command::Migrate(args) => migrate::run(args).await?,
+        Command::Ready(args) => ready::run(args).await?,
         Command::Send(args) => return send::run(args).await,
         Command::Search(args) => return search::run(args).await,
         Command::Get(args) => get::run(args).await?,

@@ -100,7 +100,9 @@ async fn found_once_settled(ground: &Ground) -> Vec<String> {
 /// Ids of all rows.
 async fn stored(ground: &Ground) -> Vec<String> {
     let config = cql::Config::new(vec![ground.cassandra.address()], ground.system.keyspace());
-    let store = Cql::connect(config, std::sync::Arc::new(e2e::clock::now)).await.unwrap();
+    let store = Cql::connect(config, std::sync::Arc::new(e2e::clock::now))
+        .await
+        .unwrap();
     let tenant = TenantId::parse("demo").unwrap();
     let now = e2e::clock::now();
     let mut range = Some(IdRange::of_times(now.minus_ms(3_600_000), now.plus_ms(3_600_000)));

@@ -60,7 +60,7 @@ impl<Q> Actor<Q> {
 
     /// Processes at most `max` records; nothing while it flushes.
     pub(crate) async fn process(&mut self, max: usize) -> Result<(), Failure> {
-        let Some(worker) = &mut self.worker else {
+        let Some(worker) = self.worker.as_mut().filter(|_| max > 0) else {
             return Ok(());
         };
         let mut records = self.topics.records(&self.partition, self.next).await;

@@ -60,7 +60,9 @@ impl Content {
     pub(crate) async fn land(self, store: &Embedded) {
         match self {
             Self::Rows(rows, now) => store.put(&rows, now).await.unwrap(),
-            Self::Position(service, source, position) => store.advance(&service, source, position).await.unwrap(),
+            Self::Position(service, source, position) => {
+                store.advance(&service, source, position).await.unwrap()
+            }
         }
     }
 
@@ -114,7 +116,13 @@ impl Events for Desk {
         self.store.fetch(tenant, ids, now).await
     }
 
-    async fn ids(&self, tenant: &TenantId, range: IdRange, order: Order, limit: usize) -> Result<Scan, Error> {
+    async fn ids(
+        &self,
+        tenant: &TenantId,
+        range: IdRange,
+        order: Order,
+        limit: usize,
+    ) -> Result<Scan, Error> {
         self.store.ids(tenant, range, order, limit).await
     }
 
@@ -130,6 +138,7 @@ impl Progress for Desk {
     }
 
     async fn advance(&self, service: &str, source: Source, position: Position) -> Result<(), Error> {
-        self.ask(Content::Position(service.to_owned(), source, position)).await
+        self.ask(Content::Position(service.to_owned(), source, position))
+            .await
     }
 }

@@ -16,8 +16,9 @@ use crate::topics::{accepted, enriched};
 pub(crate) const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 const KEY: &str = "demo/u";
 
-pub(crate) fn tenant() -> TenantId {
-    TenantId::parse("demo").unwrap()
+/// Whose the events of a partition are.
+pub(crate) fn tenant(partition: u32) -> TenantId {
+    TenantId::parse(&format!("demo-{partition}")).unwrap()
 }
 
 pub(crate) fn id(number: u16) -> EventId {
@@ -46,7 +47,7 @@ pub(crate) fn valid(number: u16, partition: u32) -> NewRecord {
         }),
     };
     let value = encode_accepted(Accepted {
-        tenant: tenant(),
+        tenant: tenant(partition),
         received_at: NOW,
         event,
     });
@@ -54,8 +55,8 @@ pub(crate) fn valid(number: u16, partition: u32) -> NewRecord {
 }
 
 /// An accepted record that can never be enriched.
-pub(crate) fn undecodable() -> NewRecord {
-    record("no event".into(), 0)
+pub(crate) fn undecodable(partition: u32) -> NewRecord {
+    record("no event".into(), partition)
 }
 
 fn record(value: Bytes, partition: u32) -> NewRecord {
@@ -68,9 +69,9 @@ fn record(value: Bytes, partition: u32) -> NewRecord {
 }
 
 /// The fate of one that could not be enriched, as a build writes it that knows less than ours.
-pub(crate) fn marker(origin: u64) -> NewRecord {
+pub(crate) fn marker(origin: u64, partition: u32) -> NewRecord {
     NewRecord {
-        to: enriched(0),
+        to: enriched(partition),
         key: KEY.into(),
         value: Bytes::new(),
         headers: vec![

@@ -8,7 +8,7 @@ use crate::desk::Content;
 use crate::event::{id, marker, valid};
 use crate::topics::{accepted, enriched};
 use crate::wire::Wire;
-use crate::world::{Enricher, World};
+use crate::world::{Engines, Enricher, World};
 
 /// The next append of a process.
 macro_rules! append {
@@ -31,7 +31,10 @@ async fn up_to(world: &World, process: &mut Enricher, origin: u64) -> crate::wir
 
 fn origins(records: &[eventlog::NewRecord]) -> Vec<u64> {
     let of = |record: &eventlog::NewRecord| {
-        let header = record.headers.iter().find(|(name, _)| &**name == topic::HEADER_ORIGIN);
+        let header = record
+            .headers
+            .iter()
+            .find(|(name, _)| &**name == topic::HEADER_ORIGIN);
         std::str::from_utf8(&header.unwrap().1).unwrap().parse().unwrap()
     };
     records.iter().map(of).collect()
@@ -65,7 +68,10 @@ async fn a_delivery_that_expires_in_the_middle_of_a_batch_leaves_no_gap() {
         world.accept(0..8).await;
         let mut process = world.enricher().await.unwrap();
         process.actor.process(8).await.unwrap();
-        up_to(&world, &mut process, 3).await.fail(&world.topics, delivered, heard).await;
+        up_to(&world, &mut process, 3)
+            .await
+            .fail(&world.topics, delivered, heard)
+            .await;
         assert!(matches!(process.actor.flush().await, Flow::Failed));
         world.enrich_rest(&mut process).await.unwrap();
         world.settle().await.unwrap();
@@ -92,14 +98,14 @@ async fn what_a_broken_sequence_delivers_behind_the_next_one_changes_nothing() {
 
 #[tokio::test]
 async fn a_failure_in_one_partition_makes_the_others_go_on_where_they_were() {
-    let world = World::with_partitions(2);
+    let engines = Engines::new(2);
+    let world = World::on(&engines, 0);
     world.append((0..6).map(|number| valid(number, 0))).await;
     world.append((10..16).map(|number| valid(number, 1))).await;
     let wire = Wire::new(&world.topics);
     let processor: &dyn Processor = &world.enrichment(&wire);
-    let assigned = |number| {
-        Actor::assigned(processor, &world.topics, wire.questions(), accepted(number), None)
-    };
+    let assigned =
+        |number| Actor::assigned(processor, &world.topics, wire.questions(), accepted(number), None);
     let (mut first, mut second) = (assigned(0).await.unwrap(), assigned(1).await.unwrap());
     first.process(6).await.unwrap();
     second.process(6).await.unwrap();
@@ -127,15 +133,14 @@ async fn of_a_marker_and_an_event_of_one_origin_the_first_wins() {
         let mut world = World::new();
         world.accept(0..8).await;
         let mut process = world.enricher().await.unwrap();
-        process.actor.process(5).await.unwrap();
-        world.enrich_rest(&mut process).await.unwrap();
+        world.enrich(&mut process, 5).await.unwrap();
         // A process that was taken for dead, of a build that can't read event 5.
         if marker_is_first {
-            world.append([marker(5)]).await;
+            world.append([marker(5, 0)]).await;
         }
         world.settle().await.unwrap();
         if !marker_is_first {
-            world.append([marker(5)]).await;
+            world.append([marker(5, 0)]).await;
         }
         world.settle().await.unwrap();
         assert_eq!(world.shown().await.contains(&id(5)), !marker_is_first);
@@ -148,9 +153,8 @@ async fn a_consumer_restarted_between_a_marker_and_the_event_of_the_same_origin_
     let mut world = World::new();
     world.accept(0..3).await;
     let mut process = world.enricher().await.unwrap();
-    process.actor.process(2).await.unwrap();
-    world.enrich_rest(&mut process).await.unwrap();
-    world.append([marker(2)]).await;
+    world.enrich(&mut process, 2).await.unwrap();
+    world.append([marker(2, 0)]).await;
     let mut retainer = world.retainer().await.unwrap();
     world.store_rest(&mut retainer).await.unwrap();
     assert_eq!(world.position().await.unwrap().origin, 2);
@@ -272,7 +276,7 @@ async fn the_last_fate_may_be_an_old_one_of_a_process_that_woke_up_late() {
     let mut late = world.enricher().await.unwrap();
     late.actor.process(2).await.unwrap();
     world.settle().await.unwrap();
-    world.enrich_rest(&mut late).await.unwrap();
+    world.enrich(&mut late, 0).await.unwrap();
     assert_eq!(world.origins().await.last(), Some(&1));
     world.committed = Some(4);
     world.accept([9]).await;

@@ -67,7 +67,10 @@ async fn an_enriched_topic_made_anew_is_refused() {
     let mut world = stored().await;
     world.topics.make_anew(ENRICHED);
     let text = refusal(&mut world).await;
-    assert!(text.contains("has the fates of origins below 0, but enrichment goes on at 6"), "{text}");
+    assert!(
+        text.contains("has the fates of origins below 0, but enrichment goes on at 6"),
+        "{text}"
+    );
     healed(&mut world).await;
 }
 
@@ -135,7 +138,7 @@ async fn an_accepted_topic_that_came_back_shorter_is_refused_although_the_last_f
     late.actor.process(2).await.unwrap();
     world.accept(2..6).await;
     world.settle().await.unwrap();
-    world.enrich_rest(&mut late).await.unwrap();
+    world.enrich(&mut late, 0).await.unwrap();
     world.committed = None;
     world.topics.make_anew(ACCEPTED);
     world.accept(0..4).await;
@@ -149,8 +152,7 @@ async fn fates_of_topics_that_are_gone_are_not_taken_for_those_of_the_new_ones()
     let mut world = World::new();
     world.accept(0..9).await;
     let mut late = world.enricher().await.unwrap();
-    late.actor.process(4).await.unwrap();
-    world.enrich_rest(&mut late).await.unwrap();
+    world.enrich(&mut late, 4).await.unwrap();
     late.actor.process(5).await.unwrap();
     world.settle().await.unwrap();
 
@@ -160,10 +162,13 @@ async fn fates_of_topics_that_are_gone_are_not_taken_for_those_of_the_new_ones()
     world.accept(50..52).await;
     world.settle().await.unwrap();
     // A process of before wakes up, with fates of 4 and more in hand.
-    world.enrich_rest(&mut late).await.unwrap();
+    world.enrich(&mut late, 0).await.unwrap();
     let mut retainer = world.retainer().await.unwrap();
     let text = world.store_rest(&mut retainer).await.unwrap_err().to_string();
-    assert!(text.contains("fate of origin 4, but there is none of 2 before it"), "{text}");
+    assert!(
+        text.contains("fate of origin 4, but there is none of 2 before it"),
+        "{text}"
+    );
     world.committed = Some(2);
     refusal(&mut world).await;
     world.accept(52..60).await;
@@ -238,11 +243,11 @@ async fn fates_that_the_log_removed_before_they_were_stored_are_noticed() {
 async fn a_marker_is_compared_by_its_key() {
     let mut world = World::new();
     world.accept(0..2).await;
-    world.append([marker(0), marker(1)]).await;
+    world.append([marker(0, 0), marker(1, 0)]).await;
     world.settle().await.unwrap();
     let foreign = eventlog::NewRecord {
         key: "demo/other".into(),
-        ..marker(1)
+        ..marker(1, 0)
     };
     world.append([foreign]).await;
     let text = refusal(&mut world).await;

@@ -1,16 +1,18 @@
 //! Any schedule of two processes of enrichment and two of retention on one partition: crashes, failed and late
 //! deliveries, writes that fail halfway or arrive late, replays, deletions, a build that can't read an event.
 
+use std::cell::RefCell;
+
 use eventlog::{Class, Log, NewRecord};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
 use crate::actor::Flow;
 use crate::desk::Content;
 use crate::event::{marker, undecodable, valid};
 use crate::topics::{accepted, enriched};
-use crate::world::{Enricher, Retainer, World};
+use crate::world::{Engines, Enricher, Retainer, World};
 
 /// One thing that happens. What is impossible as things are does not happen.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +69,9 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(world: World) -> Self {
         Self {
-            world: World::new(),
+            world,
             made: 0,
             enrichers: [None, None],
             retainers: [None, None],
@@ -83,9 +85,13 @@ impl Run {
                 self.world.accept([self.made]).await;
                 self.made += 1;
             }
-            Step::Resend(number) if self.made > 0 => self.world.append([valid(number % self.made, 0)]).await,
+            Step::Resend(number) if self.made > 0 => {
+                self.world
+                    .append([valid(number % self.made, self.world.partition)])
+                    .await
+            }
             Step::Resend(_) => {}
-            Step::AcceptUndecodable => self.world.append([undecodable()]).await,
+            Step::AcceptUndecodable => self.world.append([undecodable(self.world.partition)]).await,
             Step::Delete(number) => self.world.delete(number % (self.made + 2)).await,
             Step::Marker(number) => self.mark(number).await,
             Step::Enrich(process, doing) => self.enrich(process, doing).await,
@@ -102,11 +108,21 @@ impl Run {
     }
 
     async fn mark(&self, number: u64) {
-        let end = self.world.topics.bounds(&accepted(0)).await.unwrap().end;
+        let end = self
+            .world
+            .topics
+            .bounds(&accepted(self.world.partition))
+            .await
+            .unwrap()
+            .end;
         let greatest = self.world.origins().await.into_iter().max();
-        let next = greatest.map_or(0, |greatest| greatest + 1).min(end.saturating_sub(1));
+        let next = greatest
+            .map_or(0, |greatest| greatest + 1)
+            .min(end.saturating_sub(1));
         if end > 0 {
-            self.world.append([marker(number % (next + 1))]).await;
+            self.world
+                .append([marker(number % (next + 1), self.world.partition)])
+                .await;
         }
     }
 
@@ -134,7 +150,9 @@ impl Run {
                 };
                 match doing {
                     Doing::Fail(delivered, heard) => {
-                        append.fail(&self.world.topics, delivered, heard.min(delivered)).await;
+                        append
+                            .fail(&self.world.topics, delivered, heard.min(delivered))
+                            .await;
                     }
                     Doing::Delay(arriving) => self.late.push(Late::Fates(append.delay(arriving))),
                     _ => append.acknowledge(&self.world.topics).await,
@@ -148,7 +166,8 @@ impl Run {
         if let Doing::Start(arriving) = doing {
             if let Some(crashed) = self.retainers[number].take() {
                 let on_its_way = crashed.actor.question().filter(|_| arriving > 0);
-                self.late.extend(on_its_way.map(|write| Late::Content(write.delay())));
+                self.late
+                    .extend(on_its_way.map(|write| Late::Content(write.delay())));
             }
             let started = self.world.retainer().await;
             self.retainers[number] = Some(started.unwrap_or_else(|failure| panic!("{failure}")));
@@ -196,15 +215,33 @@ impl Run {
         for late in std::mem::take(&mut self.late) {
             self.land(late).await;
         }
-        self.world.settle().await.unwrap_or_else(|failure| panic!("{failure}"));
+        self.world
+            .settle()
+            .await
+            .unwrap_or_else(|failure| panic!("{failure}"));
         self.world.assert_whole().await;
         for late in behind {
             self.land(late).await;
         }
-        self.world.settle().await.unwrap_or_else(|failure| panic!("{failure}"));
+        self.world
+            .settle()
+            .await
+            .unwrap_or_else(|failure| panic!("{failure}"));
         self.world.assert_whole().await;
-        let enriched = self.world.topics.bounds(&enriched(0)).await.unwrap().end;
-        let accepted = self.world.topics.bounds(&accepted(0)).await.unwrap().end;
+        let enriched = self
+            .world
+            .topics
+            .bounds(&enriched(self.world.partition))
+            .await
+            .unwrap()
+            .end;
+        let accepted = self
+            .world
+            .topics
+            .bounds(&accepted(self.world.partition))
+            .await
+            .unwrap()
+            .end;
         assert!(enriched >= accepted);
     }
 }
@@ -250,22 +287,44 @@ const BEGIN: [Step; 5] = [
     Step::Store(1, Doing::Start(0)),
 ];
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 256,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model/schedules.seeds"))),
-        ..ProptestConfig::default()
-    })]
+/// Cases that share engines, for it takes far longer to open these than to run a case.
+const CASES_PER_ENGINES: u32 = 32;
 
-    #[test]
-    fn any_schedule_stores_each_acknowledged_event_once(steps in vec(step(), 1..120)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let mut run = Run::new();
-            for step in BEGIN.into_iter().chain(steps) {
-                run.step(step).await;
-            }
-            run.end().await;
+fn run_case(engines: &Engines, case: u32, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut run = Run::new(World::on(engines, case));
+        for step in BEGIN.into_iter().chain(steps) {
+            run.step(step).await;
+        }
+        run.end().await;
+    });
+}
+
+#[test]
+fn any_schedule_stores_each_acknowledged_event_once() {
+    let config = ProptestConfig {
+        cases: 256,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/model/schedules.seeds",
+        ))),
+        source_file: Some(file!()),
+        ..ProptestConfig::default()
+    };
+    let unused = RefCell::new((Engines::new(CASES_PER_ENGINES), 0..CASES_PER_ENGINES));
+    let ran = TestRunner::new(config).run(&vec(step(), 1..120), |steps| {
+        let mut unused = unused.borrow_mut();
+        let case = unused.1.next().unwrap_or_else(|| {
+            *unused = (Engines::new(CASES_PER_ENGINES), 1..CASES_PER_ENGINES);
+            0
         });
-    }
+        let engines = unused.0.clone();
+        drop(unused);
+        run_case(&engines, case, steps);
+        Ok(())
+    });
+    ran.unwrap_or_else(|error| panic!("{error}"));
 }

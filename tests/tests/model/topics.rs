@@ -97,7 +97,10 @@ impl Topics {
         let mut records: Vec<Record> = Vec::new();
         loop {
             let next = records.last().map_or(from, |last| last.offset + 1);
-            let more = self.read(partition, next, READ_BYTES, Duration::ZERO).await.unwrap();
+            let more = self
+                .read(partition, next, READ_BYTES, Duration::ZERO)
+                .await
+                .unwrap();
             if more.is_empty() {
                 return records;
             }
@@ -135,7 +138,9 @@ impl Log for Topics {
         max_bytes: usize,
         wait: Duration,
     ) -> Result<Vec<Record>, Error> {
-        self.log(&partition.topic)?.read(partition, from, max_bytes, wait).await
+        self.log(&partition.topic)?
+            .read(partition, from, max_bytes, wait)
+            .await
     }
 
     async fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, Error> {

@@ -8,9 +8,10 @@ use chassis::config::ByteSize;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::source::{FIRST_GENERATION, Lane, Source};
+use domain::tenant::TenantId;
 use domain::time::Millis;
 use eventlog::runner::{Failure, Processor};
-use eventlog::{Log, NewRecord};
+use eventlog::{Log, NewRecord, TopicPartition};
 use proto::record::decode_enriched;
 use store::embedded::{Config, Embedded};
 use store::{Events, Position, Progress, STORING_SERVICE};
@@ -22,49 +23,83 @@ use crate::event::{NOW, id, origin, tenant, valid};
 use crate::topics::{Topics, accepted, enriched};
 use crate::wire::{Append, Wire};
 
-/// The whole system but its processes.
-pub(crate) struct World {
-    pub(crate) topics: Arc<Topics>,
-    pub(crate) store: Embedded,
-    pub(crate) clock: Arc<Manual>,
-    /// What the group of enrichment has committed for partition 0.
-    pub(crate) committed: Option<u64>,
-    pub(crate) generation: u32,
-    /// Events of which an enriched partition may have been made anew since.
-    stored_before: BTreeSet<EventId>,
-    deleted: BTreeSet<EventId>,
-    _dir: TempDir,
+/// Log and store. Worlds that share them have a partition and a tenant each.
+#[derive(Clone)]
+pub(crate) struct Engines {
+    topics: Arc<Topics>,
+    store: Embedded,
+    clock: Arc<Manual>,
+    _dir: Arc<TempDir>,
 }
 
-/// A process of enrichment with partition 0.
-pub(crate) struct Enricher {
-    pub(crate) wire: Arc<Wire>,
-    pub(crate) actor: Actor<Append>,
-}
-
-/// A process of retention with partition 0.
-pub(crate) struct Retainer {
-    pub(crate) actor: Actor<Write>,
-}
-
-impl World {
-    pub(crate) fn new() -> Self {
-        Self::with_partitions(1)
-    }
-
-    pub(crate) fn with_partitions(partitions: u32) -> Self {
+impl Engines {
+    pub(crate) fn new(partitions: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Manual::at(NOW.as_ms()));
         Self {
             topics: Arc::new(Topics::new(partitions, &clock)),
             store: Embedded::open(dir.path(), Config::new(Arc::new(|| NOW))).unwrap(),
             clock,
+            _dir: Arc::new(dir),
+        }
+    }
+}
+
+/// The whole system but its processes, as far as one partition goes.
+pub(crate) struct World {
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) store: Embedded,
+    pub(crate) clock: Arc<Manual>,
+    pub(crate) partition: u32,
+    /// What the group of enrichment has committed for the partition.
+    pub(crate) committed: Option<u64>,
+    pub(crate) generation: u32,
+    /// Events that were stored before the enriched topic may have been made anew.
+    stored_before: BTreeSet<EventId>,
+    deleted: BTreeSet<EventId>,
+    _engines: Engines,
+}
+
+/// A process of enrichment with the partition.
+pub(crate) struct Enricher {
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) actor: Actor<Append>,
+}
+
+/// A process of retention with the partition.
+pub(crate) struct Retainer {
+    pub(crate) actor: Actor<Write>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::on(&Engines::new(1), 0)
+    }
+
+    pub(crate) fn on(engines: &Engines, partition: u32) -> Self {
+        Self {
+            topics: engines.topics.clone(),
+            store: engines.store.clone(),
+            clock: engines.clock.clone(),
+            partition,
             committed: None,
             generation: FIRST_GENERATION,
             stored_before: BTreeSet::new(),
             deleted: BTreeSet::new(),
-            _dir: dir,
+            _engines: engines.clone(),
         }
+    }
+
+    fn accepted(&self) -> TopicPartition {
+        accepted(self.partition)
+    }
+
+    fn enriched(&self) -> TopicPartition {
+        enriched(self.partition)
+    }
+
+    fn tenant(&self) -> TenantId {
+        tenant(self.partition)
     }
 
     // === what producers and callers do ===
@@ -78,12 +113,16 @@ impl World {
 
     /// Acknowledges events.
     pub(crate) async fn accept(&self, numbers: impl IntoIterator<Item = u16>) {
-        self.append(numbers.into_iter().map(|number| valid(number, 0))).await;
+        self.append(numbers.into_iter().map(|number| valid(number, self.partition)))
+            .await;
     }
 
     /// Deletes an event, whether it is stored already or not.
     pub(crate) async fn delete(&mut self, number: u16) {
-        self.store.delete(&tenant(), id(number), Millis::MAX).await.unwrap();
+        self.store
+            .delete(&self.tenant(), id(number), Millis::MAX)
+            .await
+            .unwrap();
         self.deleted.insert(id(number));
     }
 
@@ -110,7 +149,7 @@ impl World {
             &processor,
             &self.topics,
             wire.questions(),
-            accepted(0),
+            self.accepted(),
             self.committed,
         )
         .await?;
@@ -129,14 +168,25 @@ impl World {
         };
         let processor = retention::processor(&retention::Config::default(), deps);
         // The runner has commits of this group too, and retention pays no heed to them.
-        let actor =
-            Actor::assigned(&processor, &self.topics, desk.questions(), enriched(0), Some(1)).await?;
+        let actor = Actor::assigned(
+            &processor,
+            &self.topics,
+            desk.questions(),
+            self.enriched(),
+            Some(1),
+        )
+        .await?;
         Ok(Retainer { actor })
     }
 
     /// Lets a process of enrichment go on to the end, and commits.
     pub(crate) async fn enrich_rest(&mut self, process: &mut Enricher) -> Result<(), Failure> {
-        process.actor.process(usize::MAX).await?;
+        self.enrich(process, usize::MAX).await
+    }
+
+    /// Lets a process of enrichment flush, after so many more records, and commits.
+    pub(crate) async fn enrich(&mut self, process: &mut Enricher, max: usize) -> Result<(), Failure> {
+        process.actor.process(max).await?;
         loop {
             match process.actor.flush().await {
                 Flow::Asks => {
@@ -187,7 +237,7 @@ impl World {
         let source = Source {
             lane: Lane::Standard,
             generation: self.generation,
-            partition: 0,
+            partition: self.partition,
         };
         self.store.position(STORING_SERVICE, source).await.unwrap()
     }
@@ -195,21 +245,30 @@ impl World {
     /// Ids that a reader is shown, in order, each as often as it is shown.
     pub(crate) async fn shown(&self) -> Vec<EventId> {
         let range = IdRange::of_times(Millis::EPOCH, Millis::MAX);
-        let scan = self.store.ids(&tenant(), range, Order::OldestFirst, 10_000).await.unwrap();
+        let scan = self
+            .store
+            .ids(&self.tenant(), range, Order::OldestFirst, 10_000)
+            .await
+            .unwrap();
         assert_eq!(scan.next, None);
-        let events = self.store.fetch(&tenant(), &scan.ids, NOW).await.unwrap();
+        let events = self.store.fetch(&self.tenant(), &scan.ids, NOW).await.unwrap();
         events.iter().map(|event| event.event.id).collect()
     }
 
     /// Origins in the order of the enriched partition.
     pub(crate) async fn origins(&self) -> Vec<u64> {
-        self.topics.records(&enriched(0), 0).await.iter().map(origin).collect()
+        self.topics
+            .records(&self.enriched(), 0)
+            .await
+            .iter()
+            .map(origin)
+            .collect()
     }
 
     /// The event that each origin brings, by its first fate; none for a marker.
     async fn first_fates(&self) -> BTreeMap<u64, Option<EventId>> {
         let mut first = BTreeMap::new();
-        for fate in self.topics.records(&enriched(0), 0).await {
+        for fate in self.topics.records(&self.enriched(), 0).await {
             let is_event = !fate.value.is_empty();
             let id = is_event.then(|| decode_enriched(fate.value.clone()).unwrap().event.id);
             first.entry(origin(&fate)).or_insert(id);
@@ -222,7 +281,10 @@ impl World {
         let origins = self.origins().await;
         let mut next = 0;
         for origin in &origins {
-            assert!(*origin <= next, "there is no fate of {next} before that of {origin}: {origins:?}");
+            assert!(
+                *origin <= next,
+                "there is no fate of {next} before that of {origin}: {origins:?}"
+            );
             next = next.max(origin + 1);
         }
     }
@@ -235,7 +297,10 @@ impl World {
         let shown: BTreeSet<EventId> = self.shown().await.into_iter().collect();
         for (origin, id) in self.first_fates().await.range(..=position.origin) {
             let is_there = id.is_none_or(|id| shown.contains(&id) || self.deleted.contains(&id));
-            assert!(is_there, "progress covers origin {origin}, whose event is missing");
+            assert!(
+                is_there,
+                "progress covers origin {origin}, whose event is missing"
+            );
         }
     }
 
@@ -243,15 +308,22 @@ impl World {
     pub(crate) async fn assert_whole(&self) {
         self.assert_prefixes().await;
         self.assert_covered().await;
-        let accepted = self.topics.bounds(&accepted(0)).await.unwrap().end;
+        let accepted = self.topics.bounds(&self.accepted()).await.unwrap().end;
         let first_fates = self.first_fates().await;
-        assert_eq!(u64::try_from(first_fates.len()).unwrap(), accepted, "each origin has a fate");
-        let enriched = self.topics.bounds(&enriched(0)).await.unwrap().end;
+        assert_eq!(
+            u64::try_from(first_fates.len()).unwrap(),
+            accepted,
+            "each origin has a fate"
+        );
+        let enriched = self.topics.bounds(&self.enriched()).await.unwrap().end;
         let position = self.position().await.map(|position| position.next_offset);
         assert_eq!(position.unwrap_or(0), enriched, "all fates are applied");
 
         let told: BTreeSet<EventId> = first_fates.into_values().flatten().collect();
-        let expected: Vec<EventId> = (&told | &self.stored_before).difference(&self.deleted).copied().collect();
+        let expected: Vec<EventId> = (&told | &self.stored_before)
+            .difference(&self.deleted)
+            .copied()
+            .collect();
         assert_eq!(self.shown().await, expected);
     }
 }

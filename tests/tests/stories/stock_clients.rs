@@ -115,8 +115,20 @@ async fn a_stock_cassandra_client_reads_the_rows() {
     assert_eq!(rows.len(), sent.len());
     for row in rows {
         let id: String = row["id"].as_str().unwrap().to_owned();
-        let event = sent.iter().find(|(sent, _)| sent.replace('-', "") == id).expect("an id that was sent").1;
-        assert_eq!((&row["tenant"], &row["service"]), (&json!("demo"), &json!("shop")), "{row}");
-        assert_eq!((&row["kind"], &row["user_id"]), (&event["kind"], &event["user_id"]), "{row}");
+        let event = sent
+            .iter()
+            .find(|(sent, _)| sent.replace('-', "") == id)
+            .expect("an id that was sent")
+            .1;
+        assert_eq!(
+            (&row["tenant"], &row["service"]),
+            (&json!("demo"), &json!("shop")),
+            "{row}"
+        );
+        assert_eq!(
+            (&row["kind"], &row["user_id"]),
+            (&event["kind"], &event["user_id"]),
+            "{row}"
+        );
     }
 }

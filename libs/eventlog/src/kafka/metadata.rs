@@ -214,17 +214,18 @@ fn listen(client: &Client) {
     }
 }
 
-/// Whether the answer is another one as soon as the brokers agree.
+/// Whether the answer may be another one as soon as the brokers agree. A partition that was found is not unknown.
 fn is_passing(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::LeaderNotAvailable
-            | RDKafkaErrorCode::NotLeaderForPartition
-            | RDKafkaErrorCode::ReplicaNotAvailable
-            | RDKafkaErrorCode::FencedLeaderEpoch
-            | RDKafkaErrorCode::UnknownLeaderEpoch
-            | RDKafkaErrorCode::BrokerTransportFailure
-    )
+    is_unknown(code)
+        || matches!(
+            code,
+            RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::ReplicaNotAvailable
+                | RDKafkaErrorCode::FencedLeaderEpoch
+                | RDKafkaErrorCode::UnknownLeaderEpoch
+                | RDKafkaErrorCode::BrokerTransportFailure
+        )
 }
 
 fn shape(client: &Client, topic: &str, timeout: Duration) -> KafkaResult<Option<Shape>> {

@@ -350,7 +350,10 @@ async fn the_token_of_a_write_to_older_topics_is_refused_unless_it_was_stored() 
 
     let lost = harness.token_in(older, "alpha", 6);
     let answer = harness.get(&format!("{EVENTS}?after={lost}"), "alpha").await;
-    assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "invalid_token"));
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::BAD_REQUEST, "invalid_token")
+    );
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("made anew"), "{detail}");
 }

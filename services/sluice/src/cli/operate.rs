@@ -1,5 +1,6 @@
 //! Commands for who runs the system: roles, migrations, the first key, the configuration.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chassis::config::Span;
@@ -17,6 +18,14 @@ pub(crate) struct RunRole {
     /// Where the addresses it listens on are written, as JSON
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) addresses_file: Option<PathBuf>,
+}
+
+/// Which process is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Ready {
+    /// Address of its /ready; the exit code is 1 where it is not
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8409")]
+    pub(crate) ops: SocketAddr,
 }
 
 /// How a command reaches the engines.
