@@ -93,7 +93,7 @@ impl Kafka {
             .map_err(|error| refused(format!("can't start a thread: {error}")))?;
         let in_flight = InFlight::new(config.max_in_flight_bytes);
         Ok(Self(Arc::new(Inner {
-            appends: Appends::new(config.clone(), in_flight.clone()),
+            appends: Appends::new(config.clone(), in_flight.clone(), metadata.clone()),
             config,
             in_flight,
             metadata,

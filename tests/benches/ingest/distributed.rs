@@ -28,7 +28,7 @@ pub(crate) async fn run(events: Vec<Bytes>) {
 async fn end_to_end(system: &System, events: Vec<Bytes>) {
     let roles = system.distributed();
     let load = Load::new(system, events).await;
-    let before: Vec<Duration> = roles.processes().map(|process| process.cpu()).collect();
+    let before: Vec<Duration> = roles.processes().map(e2e::process::Process::cpu).collect();
     let stream = load.stream(EVENTS, 500, 16).await;
     let visible = load.until_visible(&stream).await;
     println!(
@@ -175,7 +175,7 @@ impl Topics {
             };
             let headers = message
                 .headers()
-                .map_or_else(OwnedHeaders::new, |headers| headers.detach());
+                .map_or_else(OwnedHeaders::new, rdkafka::message::BorrowedHeaders::detach);
             let record = BaseRecord::<[u8], [u8]>::to(&self.copy)
                 .partition(message.partition())
                 .key(message.key().unwrap())

@@ -6,6 +6,10 @@
 //! - `audit`: what log, store and search have, compared with that;
 //! - `short`: a few of each, in every run of the tests; `long`: the whole, by `make faults`.
 #![expect(clippy::unwrap_used, reason = "a story fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "how much a fault was tried on belongs into the report"
+)]
 
 mod audit;
 mod ground;

@@ -30,6 +30,13 @@ fn lines(command: &mut Command) -> Vec<Value> {
         .collect()
 }
 
+fn bytes_of(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
+}
+
 /// Code for the published schema, as anyone would make it.
 fn generated(scratch: &Path) -> PathBuf {
     let code = scratch.join("generated");
@@ -77,8 +84,7 @@ async fn a_stock_kafka_client_reads_the_enriched_topic() {
     for (id, event) in &sent {
         let line = ids[id.as_str()];
         let key = [b"demo\0", event["user_id"].as_str().unwrap().as_bytes()].concat();
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(line["key"], json!(key), "{line}");
+        assert_eq!(bytes_of(line["key"].as_str().unwrap()), key, "{line}");
         let severity = if event["kind"] == "error" { "error" } else { "info" };
         let headers = json!({"origin": line["origin"].to_string(), "tenant": "demo", "kind": event["kind"], "severity": severity});
         assert_eq!(line["headers"], headers, "{line}");

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use super::calls::Outcome;
 use super::config::Config;
 use super::error::Doing;
+use super::metadata::Metadata;
 use super::producer::{Kind, Pending, Producer};
-use super::results;
+use super::results::{Results, Untold};
 use crate::in_flight::{InFlight, RECORD_OVERHEAD_BYTES};
 use crate::port::{Appended, Error};
 use crate::record::{NewRecord, TopicPartition};
@@ -19,14 +20,16 @@ use crate::record::{NewRecord, TopicPartition};
 pub(super) struct Appends {
     config: Arc<Config>,
     in_flight: InFlight,
+    metadata: Arc<Metadata>,
     producer: Mutex<Option<Arc<Producer>>>,
 }
 
 impl Appends {
-    pub(super) fn new(config: Arc<Config>, in_flight: InFlight) -> Self {
+    pub(super) fn new(config: Arc<Config>, in_flight: InFlight, metadata: Arc<Metadata>) -> Self {
         Self {
             config,
             in_flight,
+            metadata,
             producer: Mutex::default(),
         }
     }
@@ -43,7 +46,9 @@ impl Appends {
             Err(error) => Err(error),
         };
         let outcomes = outcomes.unwrap_or_else(|error| vec![Err(error); to.len()]);
-        results::of_independent(&to, outcomes)
+        Results::new(&self.metadata, Untold::Doubtful)
+            .of(&to, outcomes)
+            .await
     }
 
     async fn begin(&self, records: &[NewRecord]) -> Result<(Arc<Producer>, Pending), Error> {

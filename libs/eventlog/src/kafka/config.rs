@@ -1,11 +1,11 @@
-//! Settings of the adapter.
+//! Settings of the adapter. `check`: what can't be meant.
+
+mod check;
 
 use std::fmt;
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ConnectError;
 use crate::port::Error;
 use crate::record::NewRecord;
 
@@ -129,101 +129,6 @@ impl Config {
         let max_bytes = self.max_record_bytes;
         (bytes > max_bytes).then_some(Error::RecordTooLarge { bytes, max_bytes })
     }
-
-    /// Refuses settings that can't be meant.
-    pub(super) fn check(&self) -> Result<(), ConnectError> {
-        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let rules = [
-            (
-                self.brokers.split(',').all(is_address),
-                format!(
-                    "brokers must be host:port, with commas between, not {:?}",
-                    self.brokers
-                ),
-            ),
-            (
-                !self.client_id.is_empty() && self.client_id.chars().all(valid),
-                format!(
-                    "client_id must be made of a-z A-Z 0-9 . _ -, not {:?}",
-                    self.client_id
-                ),
-            ),
-            (
-                self.prefix.len() <= MAX_PREFIX_BYTES && self.prefix.chars().all(valid),
-                format!(
-                    "prefix must be at most {MAX_PREFIX_BYTES} of a-z A-Z 0-9 . _ -, not {:?}",
-                    self.prefix
-                ),
-            ),
-            (
-                (MIN_RECORD_BYTES..=MAX_RECORD_BYTES).contains(&self.max_record_bytes),
-                format!("max_record_bytes must be {MIN_RECORD_BYTES} to {MAX_RECORD_BYTES}"),
-            ),
-            (
-                (self.max_record_bytes..=MAX_IN_FLIGHT_BYTES).contains(&self.max_in_flight_bytes),
-                format!("max_in_flight_bytes must be max_record_bytes to {MAX_IN_FLIGHT_BYTES}"),
-            ),
-            (
-                (1..=MAX_IN_FLIGHT_BYTES).contains(&self.delivery_bytes),
-                format!("delivery_bytes must be 1 to {MAX_IN_FLIGHT_BYTES}"),
-            ),
-            (
-                (1..=MAX_IN_FLIGHT_BYTES).contains(&self.fetch_ahead_bytes),
-                format!("fetch_ahead_bytes must be 1 to {MAX_IN_FLIGHT_BYTES}"),
-            ),
-        ];
-        if let Some((_, reason)) = rules.into_iter().find(|(holds, _)| !holds) {
-            return Err(ConnectError { reason });
-        }
-        let spans = [
-            ("delivery_timeout", self.delivery_timeout, MAX_TIMEOUT),
-            ("stall", self.stall, MAX_TIMEOUT),
-            ("request_timeout", self.request_timeout, MAX_REQUEST_TIMEOUT),
-            ("session_timeout", self.session_timeout, MAX_TIMEOUT),
-            ("revocation_budget", self.revocation_budget, MAX_TIMEOUT),
-        ];
-        for (name, span, max) in spans {
-            if !(MIN_TIMEOUT..=max).contains(&span) {
-                return Err(ConnectError {
-                    reason: format!("{name} must be {MIN_TIMEOUT:?} to {max:?}, not {span:?}"),
-                });
-            }
-        }
-        self.security.tls.as_ref().map_or(Ok(()), Tls::check)
-    }
-}
-
-impl Tls {
-    /// The client does not say which file it could not read.
-    fn check(&self) -> Result<(), ConnectError> {
-        let identity = self
-            .identity
-            .iter()
-            .flat_map(|(certificate, key)| [certificate, key]);
-        for path in self.ca_file.iter().chain(identity) {
-            File::open(path).map_err(|error| ConnectError {
-                reason: format!("{}: {error}", path.display()),
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// Names of topics have at most 249 bytes; ours have at most 200 of them.
-const MAX_PREFIX_BYTES: usize = 49;
-const MIN_RECORD_BYTES: usize = 1 << 10;
-const MAX_RECORD_BYTES: usize = 64 << 20;
-const MAX_IN_FLIGHT_BYTES: usize = 1 << 30;
-const MIN_TIMEOUT: Duration = Duration::from_millis(100);
-const MAX_TIMEOUT: Duration = Duration::from_hours(1);
-/// The client takes no more.
-const MAX_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
-
-fn is_address(address: &str) -> bool {
-    let Some((host, port)) = address.trim().rsplit_once(':') else {
-        return false;
-    };
-    !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0)
 }
 
 #[cfg(test)]
@@ -232,45 +137,6 @@ mod tests {
 
     use super::*;
     use crate::record::TopicPartition;
-
-    fn refused(change: impl FnOnce(&mut Config)) -> String {
-        let mut config = Config::new("localhost:9092");
-        config.check().unwrap();
-        change(&mut config);
-        config.check().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn settings_that_cannot_be_meant_are_refused_by_name() {
-        for brokers in [
-            "",
-            "localhost",
-            "localhost:",
-            ":9092",
-            "localhost:0",
-            "a:1,,b:2",
-            "a:1,b",
-        ] {
-            assert!(refused(|config| config.brokers = brokers.to_owned()).contains("brokers"));
-        }
-        assert!(refused(|config| config.client_id = String::new()).contains("client_id"));
-        assert!(refused(|config| config.prefix = "a b".to_owned()).contains("prefix"));
-        assert!(refused(|config| config.prefix = "a".repeat(50)).contains("prefix"));
-        assert!(refused(|config| config.max_record_bytes = 0).contains("max_record_bytes"));
-        assert!(refused(|config| config.max_in_flight_bytes = 1 << 20).contains("max_in_flight_bytes"));
-        assert!(refused(|config| config.fetch_ahead_bytes = 0).contains("fetch_ahead_bytes"));
-        assert!(refused(|config| config.stall = Duration::ZERO).contains("stall"));
-        assert!(
-            refused(|config| config.request_timeout = Duration::from_hours(1)).contains("request_timeout")
-        );
-    }
-
-    #[test]
-    fn several_brokers_and_addresses_in_brackets_are_taken() {
-        for brokers in ["a:1,b:2", "a:1, b:2", "[::1]:9092", "SSL://kafka.internal:9093"] {
-            Config::new(brokers).check().unwrap();
-        }
-    }
 
     #[test]
     fn a_password_is_never_shown() {

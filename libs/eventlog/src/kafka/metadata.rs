@@ -122,6 +122,17 @@ impl Metadata {
         })
     }
 
+    /// The error for a partition that a client did not know: it may be there all the same.
+    pub(super) async fn confirm_missing(&self, partition: &TopicPartition) -> Error {
+        self.forget(&partition.topic);
+        match self.check(partition).await {
+            Err(error) => error,
+            Ok(()) => Error::Unavailable {
+                reason: format!("{partition} was unknown to a broker for a moment"),
+            },
+        }
+    }
+
     /// The offsets that the partition has now.
     pub(super) async fn bounds(&self, partition: &TopicPartition) -> Result<Bounds, Error> {
         self.check(partition).await?;
@@ -143,7 +154,7 @@ impl Metadata {
     }
 
     /// The topic is not what it was.
-    pub(super) fn forget(&self, topic: &str) {
+    fn forget(&self, topic: &str) {
         self.counts().remove(topic);
     }
 

@@ -21,7 +21,7 @@ use crate::record::{Record, TopicPartition};
 /// How long the client waits before it looks whether its caller is still there.
 const SLICE: Duration = Duration::from_millis(100);
 /// How long a broker holds a fetch at the end of the partition. What asks for the end waits for it.
-const FETCH_WAIT_MS: &str = "100";
+const FETCH_WAIT_MS: &str = "50";
 /// Bytes of one fetch, and bytes that are fetched ahead.
 const FETCH_BYTES: &str = "1048576";
 const AHEAD_KBYTES: &str = "1024";

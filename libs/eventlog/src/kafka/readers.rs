@@ -101,12 +101,10 @@ impl Readers {
         match read.await {
             Ok(Ok(records)) => Ok(records),
             Ok(Err(Failure::OutOfRange)) => Err(self.out_of_range(partition, from).await),
-            Ok(Err(Failure::Port(error))) => {
-                if matches!(error, Error::UnknownPartition { .. }) {
-                    self.metadata.forget(&partition.topic);
-                }
-                Err(error)
+            Ok(Err(Failure::Port(Error::UnknownPartition { .. }))) => {
+                Err(self.metadata.confirm_missing(partition).await)
             }
+            Ok(Err(Failure::Port(error))) => Err(error),
             Err(error) => Err(failed(&error)),
         }
     }

@@ -8,70 +8,92 @@ use crate::metric_definitions as definitions;
 use crate::port::{Appended, Error};
 use crate::record::TopicPartition;
 
-/// Results of independent records.
+/// Makes the results of one call, and asks the brokers where it must, once for each partition.
+pub(super) struct Results<'a> {
+    metadata: &'a Metadata,
+    /// What an offset that was not told is.
+    untold: Untold,
+    ends: HashMap<&'a TopicPartition, Result<u64, Error>>,
+    missing: HashMap<&'a TopicPartition, Error>,
+}
+
+/// What a repeated batch is that was delivered without an offset.
 ///
-/// The client takes a repeated batch for delivered when a later one was, though a broker that knew nothing of the
-/// client may have taken the later one alone. So what has no offset is not acknowledged: it may be in the log or not.
-pub(super) fn of_independent(to: &[TopicPartition], outcomes: Vec<Outcome>) -> Vec<Result<Appended, Error>> {
-    let result = |(partition, outcome): (&TopicPartition, Outcome)| {
-        let Delivered {
-            offset,
-            appended_at_ms,
-        } = outcome?;
-        match offset {
-            Some(offset) => Ok(Appended {
-                offset,
-                appended_at_ms,
-            }),
-            None => Err(Error::Unavailable {
-                reason: format!("the brokers do not say whether {partition} has the record"),
-            }),
+/// The client takes it for delivered when a later one was, though a broker that knew nothing of the client may have
+/// taken the later one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Untold {
+    /// In the log or not, so it is not acknowledged.
+    Doubtful,
+    /// In the log, because no two batches are on their way at a time. The last offset of the partition stands in for
+    /// its own, which is that or a lower one.
+    There,
+}
+
+impl<'a> Results<'a> {
+    pub(super) fn new(metadata: &'a Metadata, untold: Untold) -> Self {
+        Self {
+            metadata,
+            untold,
+            ends: HashMap::new(),
+            missing: HashMap::new(),
         }
-    };
-    let results: Vec<_> = to.iter().zip(outcomes).map(result).collect();
-    count(to, &results);
-    results
-}
-
-/// Results of records of a sequence, of which no two batches are on their way at a time. A repeated one without an
-/// offset is there, then; the last offset of its partition stands in for its own, which is that or a lower one.
-pub(super) async fn of_sequence(
-    metadata: &Metadata,
-    to: &[TopicPartition],
-    outcomes: Vec<Outcome>,
-) -> Vec<Result<Appended, Error>> {
-    let mut ends = HashMap::new();
-    let mut results = Vec::with_capacity(outcomes.len());
-    for (partition, outcome) in to.iter().zip(outcomes) {
-        results.push(match outcome {
-            Ok(delivered) => placed(metadata, partition, delivered, &mut ends).await,
-            Err(error) => Err(error),
-        });
     }
-    count(to, &results);
-    results
-}
 
-async fn placed<'a>(
-    metadata: &Metadata,
-    partition: &'a TopicPartition,
-    delivered: Delivered,
-    ends: &mut HashMap<&'a TopicPartition, u64>,
-) -> Result<Appended, Error> {
-    let appended_at_ms = delivered.appended_at_ms;
-    let known = delivered.offset.or_else(|| ends.get(partition).copied());
-    if let Some(offset) = known {
-        return Ok(Appended {
-            offset,
-            appended_at_ms,
-        });
+    /// One result for each outcome; the records went to these partitions.
+    pub(super) async fn of(
+        mut self,
+        to: &'a [TopicPartition],
+        outcomes: Vec<Outcome>,
+    ) -> Vec<Result<Appended, Error>> {
+        let mut results = Vec::with_capacity(outcomes.len());
+        for (partition, outcome) in to.iter().zip(outcomes) {
+            results.push(match outcome {
+                Ok(Delivered {
+                    offset: Some(offset),
+                    appended_at_ms,
+                }) => Ok(Appended {
+                    offset,
+                    appended_at_ms,
+                }),
+                Ok(delivered) => self.placed(partition, delivered).await,
+                Err(Error::UnknownPartition { .. }) => Err(self.missing(partition).await),
+                Err(error) => Err(error),
+            });
+        }
+        count(to, &results);
+        results
     }
-    let offset = metadata.bounds(partition).await?.end.saturating_sub(1);
-    ends.insert(partition, offset);
-    Ok(Appended {
-        offset,
-        appended_at_ms,
-    })
+
+    async fn placed(
+        &mut self,
+        partition: &'a TopicPartition,
+        delivered: Delivered,
+    ) -> Result<Appended, Error> {
+        if self.untold == Untold::Doubtful {
+            return Err(Error::Unavailable {
+                reason: format!("the brokers do not say whether {partition} has the record"),
+            });
+        }
+        if !self.ends.contains_key(partition) {
+            let bounds = self.metadata.bounds(partition).await;
+            self.ends.insert(partition, bounds.map(|bounds| bounds.end));
+        }
+        let end = self.ends[partition].clone()?;
+        Ok(Appended {
+            offset: end.saturating_sub(1),
+            appended_at_ms: delivered.appended_at_ms,
+        })
+    }
+
+    /// A partition that the client does not know. It asks once, and a broker that has just started may be behind.
+    async fn missing(&mut self, partition: &'a TopicPartition) -> Error {
+        if !self.missing.contains_key(partition) {
+            let error = self.metadata.confirm_missing(partition).await;
+            self.missing.insert(partition, error);
+        }
+        self.missing[partition].clone()
+    }
 }
 
 /// Counts what was acknowledged, once for each run of records to one topic.

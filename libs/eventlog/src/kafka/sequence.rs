@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::Inner;
 use super::appends::{in_flight_bytes, places};
 use super::producer::{Kind, Pending, Producer};
-use super::results;
+use super::results::{Results, Untold};
 use crate::port::{Appended, Error, Sequence};
 use crate::record::NewRecord;
 
@@ -64,7 +64,9 @@ impl Sequence for Ordered {
         let outcomes = pending.answered.await;
         unanswered.0 = None;
         let outcomes = outcomes.unwrap_or_else(|_gone| vec![Err(Error::Closed); to.len()]);
-        results::of_sequence(&self.log.metadata, &to, outcomes).await
+        Results::new(&self.log.metadata, Untold::There)
+            .of(&to, outcomes)
+            .await
     }
 
     fn is_broken(&self) -> bool {

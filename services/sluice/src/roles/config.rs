@@ -211,6 +211,7 @@ mod tests {
             "kafka.in_flight",
             "enrichment.drain_within",
             "retention.drain_within",
+            "kafka.in_flight",
         ];
         assert_eq!(problems(&config), expected);
     }

@@ -26,9 +26,9 @@ async fn kafka_away_is_told_at_once_and_loses_nothing() {
         let back = Instant::now() + AWAY;
         block_in_place(|| {
             if killed {
-                ground.kafka.kill()
+                ground.kafka.kill();
             } else {
-                ground.kafka.stop()
+                ground.kafka.stop();
             }
         });
         outage::is_told_quickly(&ground, 4).await;

@@ -107,7 +107,8 @@ impl Kafka {
         let seconds = |span: Span, least: u64, most: u64| {
             (Span::from_secs(least)..=Span::from_secs(most)).contains(&span)
         };
-        let mib = |size: ByteSize, least: u64| (least << 20..=1 << 30).contains(&size.as_u64());
+        let bytes = |size: ByteSize, least: u64, most: u64| (least..=most).contains(&size.as_u64());
+        let (mib, gib) = (1 << 20, 1 << 30);
         [
             (
                 "partitions",
@@ -119,9 +120,21 @@ impl Kafka {
                 self.keep >= Span::from_secs(60 * 60),
                 "must be at least 1h",
             ),
-            ("in_flight", mib(self.in_flight, 1), "must be 1MiB to 1GiB"),
-            ("record", mib(self.record, 1), "must be 1MiB to 1GiB"),
-            ("fetch_ahead", mib(self.fetch_ahead, 1), "must be 1MiB to 1GiB"),
+            (
+                "in_flight",
+                bytes(self.in_flight, self.record.as_u64(), gib),
+                "must be `record` to 1GiB",
+            ),
+            (
+                "record",
+                bytes(self.record, mib, 64 * mib),
+                "must be 1MiB to 64MiB",
+            ),
+            (
+                "fetch_ahead",
+                bytes(self.fetch_ahead, mib, gib),
+                "must be 1MiB to 1GiB",
+            ),
             (
                 "delivery_timeout",
                 seconds(self.delivery_timeout, 1, 300),
@@ -156,7 +169,7 @@ impl Validate for Kafka {
             ));
         }
         if !is_prefix(&self.prefix) {
-            problems.push(Problem::new("prefix", "must be at most 100 of a-z A-Z 0-9 . _ -"));
+            problems.push(Problem::new("prefix", "must be at most 49 of a-z A-Z 0-9 . _ -"));
         }
         let out_of_bounds = self.bounds().into_iter().filter(|(_, holds, _)| !holds);
         problems.extend(out_of_bounds.map(|(key, _, allowed)| Problem::new(key, allowed)));
@@ -170,10 +183,10 @@ impl Validate for Kafka {
     }
 }
 
-/// What Kafka allows in names of topics; it takes 249 bytes in all.
+/// What Kafka allows in names of topics; it takes 249 bytes in all, of which ours need 200.
 fn is_prefix(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    text.len() <= 100 && text.bytes().all(allowed)
+    text.len() <= 49 && text.bytes().all(allowed)
 }
 
 impl Sasl {
