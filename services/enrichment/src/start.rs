@@ -156,6 +156,8 @@ struct Fates {
     last: Option<(u64, Record)>,
     /// The first record of the greatest origin, with that.
     greatest: Option<(u64, Record)>,
+    /// The first event of the greatest origin that has one.
+    event: Option<(u64, Record)>,
 }
 
 impl Fates {
@@ -165,6 +167,7 @@ impl Fates {
             bounds,
             last: None,
             greatest: None,
+            event: None,
         };
         let mut next = bounds.end.saturating_sub(tail).max(bounds.start);
         while next < bounds.end {
@@ -193,21 +196,27 @@ impl Fates {
             partition: enriched.clone(),
             offset: record.offset,
         })?;
-        if self
-            .greatest
-            .as_ref()
-            .is_none_or(|(greatest, _)| origin > *greatest)
-        {
-            self.greatest = Some((origin, record.clone()));
+        raise(&mut self.greatest, origin, &record);
+        if !record.value.is_empty() {
+            raise(&mut self.event, origin, &record);
         }
         self.last = Some((origin, record));
         Ok(())
     }
 
     /// Those that are compared: the greatest shows that the accepted partition is as long as it was, the last that
-    /// nobody has written fates of another one since.
-    fn telling(&self) -> impl Iterator<Item = &(u64, Record)> {
-        let is_other = |last: &&(u64, Record)| self.greatest.as_ref() != Some(*last);
-        self.greatest.iter().chain(self.last.as_ref().filter(is_other))
+    /// nobody has written fates of another one since, the event tells more than a marker.
+    fn telling(&self) -> Vec<&(u64, Record)> {
+        let all = [&self.greatest, &self.event, &self.last];
+        let mut telling: Vec<_> = all.into_iter().flatten().collect();
+        telling.dedup_by_key(|(_, fate)| fate.offset);
+        telling
+    }
+}
+
+/// Puts the record there if its origin is greater.
+fn raise(greatest: &mut Option<(u64, Record)>, origin: u64, record: &Record) {
+    if greatest.as_ref().is_none_or(|(greatest, _)| origin > *greatest) {
+        *greatest = Some((origin, record.clone()));
     }
 }

@@ -1,4 +1,8 @@
-//! Stories over a log in a directory.
+//! Stories over a log in a directory. `start`: where a partition goes on, and when it is refused; `sequences`: what
+//! becomes of a sequence that breaks.
+
+mod sequences;
+mod start;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

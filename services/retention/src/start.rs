@@ -33,13 +33,7 @@ pub(crate) async fn of_partition(
             next,
         });
     }
-    if next < bounds.start {
-        return Err(Error::RecordsRemoved {
-            partition: partition.clone(),
-            start: bounds.start,
-            next,
-        });
-    }
+    check_kept(partition, bounds.start, next)?;
     if next > bounds.start {
         compare(log, partition, &position).await?;
     }
@@ -51,12 +45,24 @@ pub(crate) fn checksum(record: &Record) -> u64 {
     xxh3_64(&record.value)
 }
 
+/// Whether the log still has all that is not stored.
+fn check_kept(partition: &TopicPartition, start: u64, next: u64) -> Result<(), Error> {
+    if start <= next {
+        return Ok(());
+    }
+    Err(Error::RecordsRemoved {
+        partition: partition.clone(),
+        start,
+        next,
+    })
+}
+
 async fn compare(log: &dyn Log, partition: &TopicPartition, position: &Position) -> Result<(), Error> {
     let offset = position.next_offset - 1;
     let records = match log.read(partition, offset, 1, Duration::ZERO).await {
         // Log retention has been here since the bounds were read.
-        Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start == position.next_offset => {
-            return Ok(());
+        Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > offset => {
+            return check_kept(partition, start, position.next_offset);
         }
         other => other?,
     };

@@ -1,4 +1,6 @@
-//! Stories over a log and a store in directories.
+//! Stories over a log and a store in directories. `start`: where a partition goes on, and when it is refused.
+
+mod start;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,10 +1,12 @@
 //! Engines that encrypt and ask for passwords: the whole way of an event over TLS.
 
+use std::process::Command;
+
 use e2e::Client;
 use e2e::clock::now;
-use e2e::distributed::{Distributed, Endpoints};
+use e2e::distributed::{Distributed, Endpoints, Role};
 use e2e::sample::{event, id};
-use e2e::system::addresses_of;
+use e2e::system::{DEADLINE, addresses_of, binary};
 use engines::certificates::Certificates;
 use engines::{
     Cassandra, CassandraOptions, Kafka, KafkaOptions, Listener, Mechanism, Redis, RedisOptions, User,
@@ -90,10 +92,47 @@ async fn every_engine_is_used_over_tls_and_with_a_password() {
     let checks = health.body["checks"].as_array().unwrap();
     let redis_check = checks.iter().find(|check| check["name"] == "redis");
     assert_eq!(
-        redis_check.map(|check| &check["ready"]),
-        Some(&serde_json::json!(true)),
+        redis_check.map(|check| &check["status"]),
+        Some(&serde_json::json!("ok")),
         "{health:?}"
     );
+    let second = system.add(Role::Gateway);
+    let tls = [("CERT", &files.certificate), ("KEY", &files.key)];
+    let tls = tls.map(|(name, path)| (format!("SLUICE__LISTEN__GATEWAY__TLS__{name}"), file(path)));
+    system.process(second).set(&tls);
+    system.process(second).start().await;
+    let addresses = addresses_of(system.process(second));
+    let cli = |args: &[&str]| {
+        let mut command = Command::new(binary());
+        command
+            .args(args)
+            .env("SLUICE_KEY", system.demo_key())
+            .current_dir(dir.path());
+        command.args(["--url", &format!("https://{}", addresses.http)]);
+        command.args(["--grpc", &format!("https://{}", addresses.grpc)]);
+        command.arg("--ca").arg(&files.authority);
+        let output = command.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::write(
+        dir.path().join("events"),
+        "{\"kind\":\"generic\",\"name\":\"over-tls\"}\n",
+    )
+    .unwrap();
+    let sent = cli(&["send", "events", "-o", "json"]);
+    assert!(sent.contains("\"accepted\":1"), "{sent}");
+    let begin = std::time::Instant::now();
+    while !cli(&["search", "name:over-tls", "-o", "json"]).contains("over-tls") {
+        assert!(begin.elapsed() < DEADLINE, "it is not found");
+    }
+    let in_the_clear = reqwest::get(format!("http://{}/api/v1/ingestion/health", addresses.http)).await;
+    assert!(in_the_clear.is_err(), "{in_the_clear:?}");
+
     assert!(system.stop_all().await);
     for process in system.processes() {
         assert!(

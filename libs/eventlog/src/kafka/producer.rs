@@ -172,8 +172,7 @@ impl Producer {
 
     /// Ends a sequence.
     pub(super) fn break_off(&self, reason: &str) {
-        let reason = reason.to_owned();
-        self.context.break_off(Error::Broken { reason });
+        self.context.break_off(reason.to_owned());
     }
 }
 

@@ -68,22 +68,17 @@ impl Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.fatal.store(true, Ordering::Release);
         }
-        match self.kind {
-            Kind::Independent => self.calls().settle(number, Err(told)),
-            Kind::Sequence { .. } => {
-                self.break_off(told.clone());
-                self.calls().settle(number, Err(told));
-            }
+        let reason = (self.kind != Kind::Independent).then(|| told.to_string());
+        let mut calls = self.calls();
+        calls.settle(number, Err(told));
+        if let Some(reason) = reason {
+            close(&mut calls, reason);
         }
     }
 
     /// Ends a sequence: every call fails, now and later.
-    pub(super) fn break_off(&self, cause: Error) {
-        let mut calls = self.calls();
-        if calls.check_open().is_ok() {
-            metrics::counter!(definitions::BROKEN_SEQUENCES).increment(1);
-            calls.close(cause);
-        }
+    pub(super) fn break_off(&self, reason: String) {
+        close(&mut self.calls(), reason);
     }
 
     /// Breaks a sequence that has waited for too long.
@@ -94,12 +89,8 @@ impl Context {
                 .cause()
                 .map(|cause| format!(" ({cause})"))
                 .unwrap_or_default();
-            self.break_off(Error::Broken {
-                reason: format!(
-                    "a record was not acknowledged for {} ms{cause}",
-                    stall.as_millis()
-                ),
-            });
+            let stall = stall.as_millis();
+            self.break_off(format!("a record was not acknowledged for {stall} ms{cause}"));
         }
     }
 
@@ -107,6 +98,14 @@ impl Context {
         let wire = message.topic();
         let topic = self.names.topic_of(wire).unwrap_or(wire);
         TopicPartition::new(topic, message.partition().unsigned_abs())
+    }
+}
+
+/// Breaks a sequence, unless it is broken.
+fn close(calls: &mut Calls, reason: String) {
+    if calls.check_open().is_ok() {
+        metrics::counter!(definitions::BROKEN_SEQUENCES).increment(1);
+        calls.close(Error::Broken { reason });
     }
 }
 
@@ -126,9 +125,7 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.fatal.store(true, Ordering::Release);
             if self.kind != Kind::Independent {
-                self.break_off(Error::Broken {
-                    reason: format!("the kafka client gave up: {reason}"),
-                });
+                self.break_off(format!("the kafka client gave up: {reason}"));
             }
         }
         self.listener.error(error, reason);
