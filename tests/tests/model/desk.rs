@@ -61,7 +61,7 @@ impl Content {
         match self {
             Self::Rows(rows, now) => store.put(&rows, now).await.unwrap(),
             Self::Position(service, source, position) => {
-                store.advance(&service, source, position).await.unwrap()
+                store.advance(&service, source, position).await.unwrap();
             }
         }
     }

@@ -182,7 +182,9 @@ async fn records_that_the_log_removed_by_age_are_no_fault() {
     for topics in [&[ACCEPTED][..], &[ENRICHED], &[ACCEPTED, ENRICHED]] {
         let mut world = stored().await;
         world.clock.advance(i64::try_from(KEEP.as_millis()).unwrap() + 1);
-        topics.iter().for_each(|name| world.topics.remove_old(name));
+        for name in topics {
+            world.topics.remove_old(name);
+        }
         world.settle().await.unwrap();
         world.accept(6..9).await;
         world.settle().await.unwrap();

@@ -88,9 +88,8 @@ impl Run {
             Step::Resend(number) if self.made > 0 => {
                 self.world
                     .append([valid(number % self.made, self.world.partition)])
-                    .await
+                    .await;
             }
-            Step::Resend(_) => {}
             Step::AcceptUndecodable => self.world.append([undecodable(self.world.partition)]).await,
             Step::Delete(number) => self.world.delete(number % (self.made + 2)).await,
             Step::Marker(number) => self.mark(number).await,
@@ -103,7 +102,8 @@ impl Run {
                 let late = self.late.remove(number % self.late.len());
                 self.land(late).await;
             }
-            Step::Land(_) => {}
+            // There is nothing to send again, or nothing that is late.
+            Step::Resend(_) | Step::Land(_) => {}
         }
     }
 
