@@ -8,13 +8,16 @@ import yaml
 ROLES = {"gateway", "enrichment", "retention", "query"}
 
 services = yaml.safe_load(sys.stdin)["services"]
-ours = {name: service for name, service in services.items() if "build" in service}
+ours = {name: service for name, service in services.items() if service["image"] == "sluice:local"}
 
 
 def refuse(text):
     sys.exit(f"compose: {text}")
 
 
+builders = [name for name, service in ours.items() if "build" in service]
+if len(builders) != 1:
+    refuse(f"one service must build the image, not {builders}")
 missing = ROLES - ours.keys()
 if missing:
     refuse(f"there is no service for {', '.join(sorted(missing))}")

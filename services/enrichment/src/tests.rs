@@ -471,19 +471,28 @@ async fn from_an_old_commit_the_same_fates_are_written_again() {
 }
 
 #[tokio::test]
-async fn a_fate_that_the_log_does_not_take_becomes_a_marker() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = log_with(&dir, [1, 1], 1024);
-    let too_large = request(2, format!("/{}", "a/".repeat(350)));
-    append(&*log, 0, [value(generic(1)), value(too_large), value(generic(3))]).await;
-    let (mut worker, records) = worker(&log, &small_appends(), None).await;
-    worker.process(&records).await.unwrap();
-    worker.flush().await.unwrap();
+async fn a_fate_that_the_log_does_not_take_becomes_a_marker_and_no_other_does() {
+    // Alone in its call, and among others that are refused with it.
+    for config in [small_appends(), Config::default()] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log_with(&dir, [1, 1], 1024);
+        let too_large = |number| value(request(number, format!("/{}", "a/".repeat(350))));
+        let small = |number| value(generic(number));
+        append(
+            &*log,
+            0,
+            [small(1), too_large(2), small(3), too_large(4), small(5)],
+        )
+        .await;
+        let (mut worker, records) = worker(&log, &config, None).await;
+        worker.process(&records).await.unwrap();
+        worker.flush().await.unwrap();
 
-    let fates = read(&*log, &enriched(0), 3).await;
-    let is_marker: Vec<_> = fates.iter().map(|fate| fate.value.is_empty()).collect();
-    assert_eq!(is_marker, [false, true, false]);
-    assert_eq!(fates.iter().map(origin).collect::<Vec<_>>(), [0, 1, 2]);
+        let fates = read(&*log, &enriched(0), 5).await;
+        let is_marker: Vec<_> = fates.iter().map(|fate| fate.value.is_empty()).collect();
+        assert_eq!(is_marker, [false, true, false, true, false]);
+        assert_eq!(fates.iter().map(origin).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
 }
 
 #[tokio::test]

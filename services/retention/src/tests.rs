@@ -402,6 +402,19 @@ async fn a_record_that_does_not_decode_stops_the_partition_behind_what_precedes_
 }
 
 #[tokio::test]
+async fn a_fate_without_the_one_before_it_stops_the_partition_behind_what_precedes_it() {
+    let system = System::new();
+    system.append([fate(4), fate(5), fate(7), fate(6)]).await;
+    for _ in 0..2 {
+        let failure = system.store_all().await.unwrap_err();
+        assert_eq!(failure.class(), Class::Fatal);
+        assert!(failure.to_string().contains("there is none of 6"), "{failure}");
+        assert_eq!(system.stored().await, ["e4", "e5"]);
+        assert_eq!(system.position().await.unwrap().next_offset, 2);
+    }
+}
+
+#[tokio::test]
 async fn a_topic_that_was_made_anew_is_refused() {
     let mut system = System::new();
     system.append((0..3).map(fate)).await;

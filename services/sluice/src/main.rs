@@ -12,13 +12,19 @@ mod send;
 mod standalone;
 
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
+use chassis::lifecycle::{ProcessSignals, Signals};
 use clap::Parser;
+use tokio::runtime::{self, Runtime};
 
 use crate::cli::{Cli, Usage};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long connections to the engines may take to close when all is done, such as leaving a group.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -27,6 +33,18 @@ async fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::say(&format!("sluice: starting threads: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(cli));
+    close(runtime, code)
+}
+
+async fn run(cli: Cli) -> ExitCode {
     match commands::run(cli.command).await {
         Ok(code) => code,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -35,4 +53,25 @@ async fn main() -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// Waits until connections are closed, which an engine that is away holds up; a signal ends the wait.
+fn close(runtime: Runtime, code: ExitCode) -> ExitCode {
+    let (closed, is_closed) = tokio::sync::oneshot::channel();
+    thread::spawn(move || {
+        runtime.shutdown_timeout(CLOSE_PATIENCE);
+        let _ = closed.send(());
+    });
+    let Ok(waiting) = runtime::Builder::new_current_thread().enable_all().build() else {
+        return code;
+    };
+    waiting.block_on(async {
+        let Ok(mut signals) = ProcessSignals::listen() else {
+            return code;
+        };
+        tokio::select! {
+            _ = is_closed => code,
+            () = signals.next() => ExitCode::FAILURE,
+        }
+    })
 }

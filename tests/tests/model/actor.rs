@@ -9,14 +9,21 @@ use eventlog::{Class, TopicPartition};
 use crate::questions::Questions;
 use crate::topics::Topics;
 
-type Flush = Pin<Box<dyn Future<Output = (Box<dyn Worker>, Result<(), Failure>)>>>;
+type Ended = (Box<dyn Worker>, Result<(), Failure>);
 
-/// What a flush came to, or waits for.
+/// A call of the worker that has not ended.
+struct Call {
+    ends: Pin<Box<dyn Future<Output = Ended>>>,
+    /// Behind the last record, where it processes.
+    processes: Option<u64>,
+}
+
+/// What a call came to, or waits for.
 #[derive(Debug)]
 pub(crate) enum Flow {
     /// The test has to decide a question.
     Asks,
-    /// All is durable.
+    /// It is done.
     Done,
     /// It failed and may be tried again.
     Failed,
@@ -29,9 +36,9 @@ pub(crate) struct Actor<Q> {
     topics: Arc<Topics>,
     questions: Arc<Questions<Q>>,
     partition: TopicPartition,
-    /// None while it flushes.
+    /// None during a call.
     worker: Option<Box<dyn Worker>>,
-    flush: Option<Flush>,
+    call: Option<Call>,
     /// The next record to read.
     next: u64,
     /// What a runner would commit.
@@ -52,48 +59,83 @@ impl<Q> Actor<Q> {
             questions: questions.clone(),
             partition,
             worker: Some(assignment.worker),
-            flush: None,
+            call: None,
             next: assignment.start,
             flushed: assignment.start,
         })
     }
 
-    /// Processes at most `max` records; nothing while it flushes.
+    /// Processes at most `max` records, where nothing is asked for it; nothing during a call.
     pub(crate) async fn process(&mut self, max: usize) -> Result<(), Failure> {
-        let Some(worker) = self.worker.as_mut().filter(|_| max > 0) else {
-            return Ok(());
-        };
+        match self.begin(max).await {
+            Flow::Done => Ok(()),
+            Flow::Stopped(failure) => Err(failure),
+            flow => panic!("processing does not end: {flow:?}"),
+        }
+    }
+
+    /// Begins to process at most `max` records; nothing during a call. [`Actor::flush`] goes on with it.
+    pub(crate) async fn begin(&mut self, max: usize) -> Flow {
+        if self.call.is_some() || max == 0 {
+            return Flow::Done;
+        }
         let mut records = self.topics.records(&self.partition, self.next).await;
         records.truncate(max);
         let Some(last) = records.last() else {
-            return Ok(());
+            return Flow::Done;
         };
         let next = last.offset + 1;
-        worker.process(&records).await?;
-        self.next = next;
-        Ok(())
+        let mut worker = self.worker.take().expect("there is no call");
+        self.call = Some(Call {
+            ends: Box::pin(async move {
+                let result = worker.process(&records).await;
+                (worker, result)
+            }),
+            processes: Some(next),
+        });
+        self.go_on().await
     }
 
-    /// Begins a flush or goes on with it, until it asks or ends.
+    /// Goes on until it has flushed, or asks, or fails.
     pub(crate) async fn flush(&mut self) -> Flow {
-        let worker = &mut self.worker;
-        let flush = self.flush.get_or_insert_with(|| {
-            let mut worker = worker.take().expect("it flushes, or it has its worker");
-            Box::pin(async move {
-                let result = worker.flush().await;
-                (worker, result)
-            })
-        });
+        let processes = self.call.as_ref().is_some_and(|call| call.processes.is_some());
+        if processes {
+            let flow = self.go_on().await;
+            if !matches!(flow, Flow::Done) {
+                return flow;
+            }
+        }
+        if self.call.is_none() {
+            let mut worker = self.worker.take().expect("there is no call");
+            self.call = Some(Call {
+                ends: Box::pin(async move {
+                    let result = worker.flush().await;
+                    (worker, result)
+                }),
+                processes: None,
+            });
+        }
+        self.go_on().await
+    }
+
+    async fn go_on(&mut self) -> Flow {
+        let Some(call) = &mut self.call else {
+            return Flow::Done;
+        };
         let (worker, result) = tokio::select! {
             biased;
-            ended = flush => ended,
+            ended = &mut call.ends => ended,
             () = self.questions.asked() => return Flow::Asks,
         };
+        let processed = call.processes;
         self.worker = Some(worker);
-        self.flush = None;
+        self.call = None;
         match result {
             Ok(()) => {
-                self.flushed = self.next;
+                match processed {
+                    Some(next) => self.next = next,
+                    None => self.flushed = self.next,
+                }
                 Flow::Done
             }
             Err(failure) if failure.class() == Class::Transient => Flow::Failed,

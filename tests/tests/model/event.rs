@@ -15,6 +15,8 @@ use crate::topics::{accepted, enriched};
 /// When everything begins.
 pub(crate) const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 const KEY: &str = "demo/u";
+/// Header of what is not written by our build.
+const HEADER_BUILD: &str = "build";
 
 /// Whose the events of a partition are.
 pub(crate) fn tenant(partition: u32) -> TenantId {
@@ -77,8 +79,14 @@ pub(crate) fn marker(origin: u64, partition: u32) -> NewRecord {
         headers: vec![
             (topic::HEADER_ORIGIN.into(), origin.to_string().into()),
             (topic::HEADER_FATE.into(), topic::FATE_DEAD.into()),
+            (HEADER_BUILD.into(), "older".into()),
         ],
     }
+}
+
+/// Whether it was not our build that decided this fate.
+pub(crate) fn is_of_older_build(fate: &Record) -> bool {
+    fate.header(HEADER_BUILD).is_some()
 }
 
 /// The accepted offset of a fate.

@@ -94,10 +94,7 @@ impl Run {
             Step::Delete(number) => self.world.delete(number % (self.made + 2)).await,
             Step::Marker(number) => self.mark(number).await,
             Step::Enrich(process, doing) => self.enrich(process, doing).await,
-            Step::Store(process, doing) => {
-                self.store(process, doing).await;
-                self.world.assert_covered().await;
-            }
+            Step::Store(process, doing) => self.store(process, doing).await,
             Step::Land(number) if !self.late.is_empty() => {
                 let late = self.late.remove(number % self.late.len());
                 self.land(late).await;
@@ -299,6 +296,8 @@ fn run_case(engines: &Engines, case: u32, steps: Vec<Step>) {
         let mut run = Run::new(World::on(engines, case));
         for step in BEGIN.into_iter().chain(steps) {
             run.step(step).await;
+            run.world.assert_prefixes().await;
+            run.world.assert_covered().await;
         }
         run.end().await;
     });

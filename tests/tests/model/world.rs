@@ -11,15 +11,15 @@ use domain::source::{FIRST_GENERATION, Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use eventlog::runner::{Failure, Processor};
-use eventlog::{Log, NewRecord, TopicPartition};
-use proto::record::decode_enriched;
+use eventlog::{Log, NewRecord, Record, TopicPartition};
+use proto::record::{decode_accepted, decode_enriched};
 use store::embedded::{Config, Embedded};
 use store::{Events, Position, Progress, STORING_SERVICE};
 use tempfile::TempDir;
 
 use crate::actor::{Actor, Flow};
 use crate::desk::{Desk, Write};
-use crate::event::{NOW, id, origin, tenant, valid};
+use crate::event::{NOW, id, is_of_older_build, origin, tenant, valid};
 use crate::topics::{Topics, accepted, enriched};
 use crate::wire::{Append, Wire};
 
@@ -203,14 +203,17 @@ impl World {
 
     /// Lets a process of retention go on to the end.
     pub(crate) async fn store_rest(&self, process: &mut Retainer) -> Result<(), Failure> {
-        let processed = process.actor.process(usize::MAX).await;
+        let mut flow = process.actor.begin(usize::MAX).await;
+        let mut flushes = false;
         loop {
-            match process.actor.flush().await {
+            match flow {
                 Flow::Asks => process.actor.question().unwrap().acknowledge(&self.store).await,
-                Flow::Failed => {}
-                Flow::Done => return processed,
                 Flow::Stopped(failure) => return Err(failure),
+                Flow::Done if flushes => return Ok(()),
+                Flow::Done | Flow::Failed => {}
             }
+            flushes = true;
+            flow = process.actor.flush().await;
         }
     }
 
@@ -265,13 +268,11 @@ impl World {
             .collect()
     }
 
-    /// The event that each origin brings, by its first fate; none for a marker.
-    async fn first_fates(&self) -> BTreeMap<u64, Option<EventId>> {
+    /// The first fate of each origin.
+    async fn first_fates(&self) -> BTreeMap<u64, Record> {
         let mut first = BTreeMap::new();
         for fate in self.topics.records(&self.enriched(), 0).await {
-            let is_event = !fate.value.is_empty();
-            let id = is_event.then(|| decode_enriched(fate.value.clone()).unwrap().event.id);
-            first.entry(origin(&fate)).or_insert(id);
+            first.entry(origin(&fate)).or_insert(fate);
         }
         first
     }
@@ -295,8 +296,8 @@ impl World {
             return;
         };
         let shown: BTreeSet<EventId> = self.shown().await.into_iter().collect();
-        for (origin, id) in self.first_fates().await.range(..=position.origin) {
-            let is_there = id.is_none_or(|id| shown.contains(&id) || self.deleted.contains(&id));
+        for (origin, fate) in self.first_fates().await.range(..=position.origin) {
+            let is_there = event_of(fate).is_none_or(|id| shown.contains(&id) || self.deleted.contains(&id));
             assert!(
                 is_there,
                 "progress covers origin {origin}, whose event is missing"
@@ -304,7 +305,7 @@ impl World {
         }
     }
 
-    /// Everything is stored, each event once, and nothing else.
+    /// Every acknowledged event is stored, once, and nothing else.
     pub(crate) async fn assert_whole(&self) {
         self.assert_prefixes().await;
         self.assert_covered().await;
@@ -319,11 +320,28 @@ impl World {
         let position = self.position().await.map(|position| position.next_offset);
         assert_eq!(position.unwrap_or(0), enriched, "all fates are applied");
 
-        let told: BTreeSet<EventId> = first_fates.into_values().flatten().collect();
+        let told = self.told(&first_fates).await;
         let expected: Vec<EventId> = (&told | &self.stored_before)
             .difference(&self.deleted)
             .copied()
             .collect();
         assert_eq!(self.shown().await, expected);
     }
+
+    /// The events that were acknowledged, but for those that an older build was the first to decide on.
+    async fn told(&self, first_fates: &BTreeMap<u64, Record>) -> BTreeSet<EventId> {
+        let accepted = self.topics.records(&self.accepted(), 0).await;
+        let ours = accepted
+            .iter()
+            .filter(|record| !is_of_older_build(&first_fates[&record.offset]));
+        ours.filter_map(|record| decode_accepted(record.value.clone()).ok())
+            .map(|accepted| accepted.event.id)
+            .collect()
+    }
+}
+
+/// The event in a fate; none in a marker.
+fn event_of(fate: &Record) -> Option<EventId> {
+    let is_event = !fate.value.is_empty();
+    is_event.then(|| decode_enriched(fate.value.clone()).unwrap().event.id)
 }

@@ -98,7 +98,9 @@ impl Kafka {
         let admin = Admin::new(self).await?;
         let mut created = Vec::with_capacity(specs.len());
         for spec in specs {
-            let made = admin.create(spec, replication, min_insync).await?;
+            // Asked first, because this tells why the brokers can't be reached; an order to them does not.
+            let is_there = self.0.metadata.shape(&spec.name).await?.is_some();
+            let made = !is_there && admin.create(spec, replication, min_insync).await?;
             if made {
                 self.wait_until_ready(&spec.name).await?;
             }

@@ -14,16 +14,19 @@ async fn enriched_with(faults: &[Fault]) -> (u32, Vec<u64>) {
     let dir = TempDir::new().unwrap();
     let log = log(&dir);
     append(&*log, 0, generics(0..7)).await;
-    let faulty = Arc::new(Faulty {
+    let log_with_faults = Arc::new(Faulty {
         log: log.clone(),
         faults: Arc::new(Mutex::new(VecDeque::from(faults.to_vec()))),
         opened: AtomicU32::new(0),
     });
-    let seen: Arc<dyn Log> = faulty.clone();
+    let seen: Arc<dyn Log> = log_with_faults.clone();
     let (mut worker, records) = worker(&seen, &small_appends(), None).await;
     worker.process(&records).await.unwrap();
     flush_until_done(&mut *worker).await.unwrap();
-    (faulty.opened.load(Ordering::Relaxed), origins(&*log, 0).await)
+    (
+        log_with_faults.opened.load(Ordering::Relaxed),
+        origins(&*log, 0).await,
+    )
 }
 
 #[tokio::test]
