@@ -75,20 +75,22 @@ async fn enrichment(system: &mut System, events: Vec<Bytes>) {
     let bare = count(copied) / begin.elapsed().as_secs_f64();
 
     system.start_role(Role::Enrichment).await;
-    // The clock starts with the first fate, for joining a group is not its work.
-    let first: i64 = enriched.iter().sum();
-    while names.end(&names.enriched).iter().sum::<i64>() == first {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let begin = Instant::now();
-    let (from, last) = (
-        names.end(&names.enriched).iter().sum::<i64>(),
-        first + i64::try_from(EVENTS).unwrap(),
-    );
+    let last = enriched.iter().sum::<i64>() + i64::try_from(copied).unwrap();
     while names.end(&names.enriched).iter().sum::<i64>() < last {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let rate = count(usize::try_from(last - from).unwrap()) / begin.elapsed().as_secs_f64();
+    // By the append times of the log itself, for joining a group is not the work.
+    // Not every partition has some.
+    let moved = (0..)
+        .zip(enriched.iter().zip(names.end(&names.enriched)))
+        .filter(|(_, (from, end))| *from < end);
+    let times: Vec<i64> = moved
+        .flat_map(|(partition, (from, end))| [(partition, *from), (partition, end - 1)])
+        .map(|(partition, offset)| names.time(partition, offset))
+        .collect();
+    let (begin, end) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    let took = Duration::from_millis(u64::try_from(end - begin).unwrap().max(1));
+    let rate = count(copied) / took.as_secs_f64();
     println!(
         "enrichment catching up: {rate:.0} events/s, {:.2} of a bare consume-produce loop ({bare:.0} records/s)",
         rate / bare
@@ -98,6 +100,15 @@ async fn enrichment(system: &mut System, events: Vec<Bytes>) {
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
 fn count(events: usize) -> f64 {
     events as f64
+}
+
+fn consumer(brokers: &str, group: &str) -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", format!("{group}bench"))
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap()
 }
 
 /// The topics of a system, as brokers know them.
@@ -114,12 +125,7 @@ impl Topics {
     fn of(system: &Distributed) -> Self {
         let brokers = Endpoints::shared().kafka;
         let prefix = system.topic_prefix();
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &brokers)
-            .set("group.id", format!("{prefix}bench"))
-            .set("enable.auto.commit", "false")
-            .create()
-            .unwrap();
+        let consumer = consumer(&brokers, &prefix);
         let accepted = format!("{prefix}sluice.accepted.standard");
         let metadata = consumer.fetch_metadata(Some(&accepted), WAIT).unwrap();
         let partitions = i32::try_from(metadata.topics()[0].partitions().len()).unwrap();
@@ -136,6 +142,17 @@ impl Topics {
     fn end(&self, topic: &str) -> Vec<i64> {
         let end = |partition| self.consumer.fetch_watermarks(topic, partition, WAIT).unwrap().1;
         (0..self.partitions).map(end).collect()
+    }
+
+    /// Append time of an enriched record, in milliseconds.
+    fn time(&self, partition: i32, offset: i64) -> i64 {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.enriched, partition, Offset::Offset(offset))
+            .unwrap();
+        let consumer = consumer(&self.brokers, &self.copy);
+        consumer.assign(&list).unwrap();
+        let message = consumer.poll(WAIT).expect("the record is there").unwrap();
+        message.timestamp().to_millis().unwrap()
     }
 
     /// Copies everything from `from` on into a topic of its own, as durably as enrichment writes.
