@@ -6,7 +6,7 @@ use domain::topic;
 use eventlog::{Class, Log};
 use rstest::rstest;
 
-use crate::event::{id, marker};
+use crate::event::{id, marker, undecodable};
 use crate::topics::{KEEP, accepted, enriched};
 use crate::world::World;
 
@@ -144,6 +144,20 @@ async fn an_accepted_topic_that_came_back_shorter_is_refused_although_the_last_f
     world.accept(0..4).await;
     let text = refusal(&mut world).await;
     assert!(text.contains("ends at 4, but"), "{text}");
+    healed(&mut world).await;
+}
+
+#[tokio::test]
+async fn an_accepted_topic_made_anew_is_noticed_behind_markers() {
+    let mut world = World::new();
+    world.accept(0..4).await;
+    world.append([undecodable(0), undecodable(0)]).await;
+    world.settle().await.unwrap();
+    world.topics.make_anew(ACCEPTED);
+    world.accept(50..60).await;
+    world.committed = None;
+    let text = refusal(&mut world).await;
+    assert!(text.contains("comes from record 3"), "{text}");
     healed(&mut world).await;
 }
 
