@@ -149,13 +149,6 @@ impl Process {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Its metrics, as text.
-    pub async fn metrics(&self) -> String {
-        let ops = self.listening.ops.expect("it listens");
-        let answer = reqwest::get(format!("http://{ops}/metrics")).await.unwrap();
-        answer.text().await.unwrap()
-    }
-
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -65,7 +65,7 @@ impl Validate for Config {
             ("append_deadline", self.append_deadline),
             ("retry_after", self.retry_after),
         ];
-        none_of(
+        Problem::none_of(
             spans
                 .into_iter()
                 .filter(|(_, span)| span.duration().is_zero())
@@ -95,7 +95,7 @@ impl Validate for Request {
                 "must be twice `body` to 2GiB, or a large body may never fit",
             ));
         }
-        none_of(problems)
+        Problem::none_of(problems)
     }
 }
 
@@ -110,21 +110,12 @@ impl Validate for Stream {
         if !(1 << 10..=1 << 30).contains(&self.bytes.as_u64()) {
             problems.push(Problem::new("bytes", "must be 1KiB to 1GiB"));
         }
-        none_of(problems)
+        Problem::none_of(problems)
     }
 }
 
 fn zero(key: &str) -> Problem {
     Problem::new(key, "must be more than 0")
-}
-
-fn none_of(problems: impl IntoIterator<Item = Problem>) -> Result<(), Vec<Problem>> {
-    let problems: Vec<_> = problems.into_iter().collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
 }
 
 #[cfg(test)]

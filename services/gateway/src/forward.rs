@@ -135,11 +135,7 @@ impl Validate for Forward {
             .into_iter()
             .filter(|(_, file)| file.is_some() && !self.is_encrypted());
         problems.extend(idle.map(|(key, _)| Problem::new(key, "is of no use: neither address is https")));
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
+        Problem::none_of(problems)
     }
 }
 

@@ -24,6 +24,16 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// No error where there are no problems: what a [`Validate::validate`] answers.
+    pub fn none_of(problems: impl IntoIterator<Item = Self>) -> Result<(), Vec<Self>> {
+        let problems: Vec<_> = problems.into_iter().collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
     /// A problem with `key`.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

@@ -145,7 +145,7 @@ impl Config {
 
 impl Validate for Config {
     fn validate(&self) -> Result<(), Vec<Problem>> {
-        none_of(self.durability().chain(self.bounds()).chain(self.secrecy()))
+        Problem::none_of(self.durability().chain(self.bounds()).chain(self.secrecy()))
     }
 }
 
@@ -159,15 +159,6 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
 
 fn is_host_and_port(text: &str) -> bool {
     host_and_port(text).is_some()
-}
-
-fn none_of(problems: impl IntoIterator<Item = Problem>) -> Result<(), Vec<Problem>> {
-    let problems: Vec<_> = problems.into_iter().collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
 }
 
 #[cfg(test)]

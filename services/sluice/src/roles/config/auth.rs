@@ -48,7 +48,7 @@ impl Validate for Auth {
                 Ok(pepper) => ids.push(pepper.id().to_owned()),
             }
         }
-        super::none_of(problems)
+        Problem::none_of(problems)
     }
 }
 

@@ -51,7 +51,7 @@ impl Validate for ClientTls {
             (None, Some(_)) => problems.push(Problem::new("cert", "must be given with `key`")),
             _ => {}
         }
-        super::none_of(problems)
+        Problem::none_of(problems)
     }
 }
 

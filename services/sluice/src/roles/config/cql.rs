@@ -89,7 +89,7 @@ impl Validate for Cql {
         if !(1..=100_000).contains(&self.in_flight) {
             problems.push(Problem::new("in_flight", "must be 1 to 100000"));
         }
-        super::none_of(problems)
+        Problem::none_of(problems)
     }
 }
 

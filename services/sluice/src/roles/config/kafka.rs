@@ -179,7 +179,7 @@ impl Validate for Kafka {
         if !(1..=self.replication.max(1)).contains(&self.min_insync) {
             problems.push(Problem::new("min_insync", "must be 1 to `replication`"));
         }
-        super::none_of(problems)
+        Problem::none_of(problems)
     }
 }
 
@@ -215,7 +215,7 @@ impl Validate for Sasl {
             return Ok(());
         }
         let missing = given.into_iter().filter(|(_, is_given)| !is_given);
-        super::none_of(
+        Problem::none_of(
             missing.map(|(key, _)| Problem::new(key, "must be given with the other keys of `sasl`")),
         )
     }

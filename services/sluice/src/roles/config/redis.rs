@@ -41,7 +41,7 @@ impl Validate for Redis {
         if !(Span::from_ms(1)..=Span::from_secs(60)).contains(&self.timeout) {
             problems.push(Problem::new("timeout", "must be 1ms to 1m"));
         }
-        super::none_of(problems)
+        Problem::none_of(problems)
     }
 }
 
