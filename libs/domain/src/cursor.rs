@@ -84,10 +84,7 @@ pub fn fingerprint(filter: &Filter, order: Order, from: Option<&str>, to: Option
     });
     add(from.unwrap_or_default());
     add(to.unwrap_or_default());
-    for (field, value) in filter.canonical() {
-        add(field);
-        add(&value);
-    }
+    add(&filter.canonical());
     let digest = hash.finalize();
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&digest[..16]);
@@ -125,6 +122,8 @@ mod tests {
         for other in [
             fingerprint(&filter("service:b"), Order::NewestFirst, None, None),
             fingerprint(&filter("service:a kind:error"), Order::NewestFirst, None, None),
+            fingerprint(&filter("-service:a"), Order::NewestFirst, None, None),
+            fingerprint(&filter("service:a*"), Order::NewestFirst, None, None),
             fingerprint(&filter("service:a"), Order::OldestFirst, None, None),
             fingerprint(&filter("service:a"), Order::NewestFirst, Some("now-1h"), None),
             fingerprint(&filter("service:a"), Order::NewestFirst, None, Some("now-1h")),

@@ -31,6 +31,27 @@ impl Class {
     /// The longest life of any event, in milliseconds.
     pub const LONGEST_MS: i64 = Self::Days400.life_ms();
 
+    /// The number in stored bytes.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Days7 => 0,
+            Self::Days30 => 1,
+            Self::Days90 => 2,
+            Self::Days400 => 3,
+        }
+    }
+
+    /// The class of this number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Days7),
+            1 => Some(Self::Days30),
+            2 => Some(Self::Days90),
+            3 => Some(Self::Days400),
+            _ => None,
+        }
+    }
+
     /// How long events of it are kept, in milliseconds.
     pub const fn life_ms(self) -> i64 {
         match self {
