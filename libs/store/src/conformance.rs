@@ -11,15 +11,20 @@
 
 pub mod deletions;
 pub mod fixtures;
+pub mod fresh;
+pub mod manifest;
+pub mod marks;
 pub mod model;
 pub mod paging;
 pub mod progress;
 pub mod rows;
+pub mod units;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::index::Index;
 use crate::port::{Events, Progress};
 
 /// An empty store under test.
@@ -28,16 +33,19 @@ pub struct Subject {
     pub events: Arc<dyn Events>,
     /// Its progress.
     pub progress: Arc<dyn Progress>,
+    /// Its search index.
+    pub index: Arc<dyn Index>,
     _keep: Box<dyn Any + Send>,
 }
 
 impl Subject {
     /// A store, with what has to live as long as it, such as its directory.
-    pub fn new<S: Events + Progress + 'static>(store: S, keep: impl Any + Send) -> Self {
+    pub fn new<S: Events + Progress + Index + 'static>(store: S, keep: impl Any + Send) -> Self {
         let store = Arc::new(store);
         Self {
             events: store.clone(),
-            progress: store,
+            progress: store.clone(),
+            index: store,
             _keep: Box::new(keep),
         }
     }
@@ -79,6 +87,30 @@ macro_rules! store_conformance {
             progress::a_lower_origin_changes_nothing,
             progress::of_one_origin_the_further_offset_wins,
             progress::services_and_sources_are_apart,
+            fresh::segments_put_twice_are_put_once,
+            fresh::segments_come_in_the_order_of_origins_and_only_behind_after,
+            fresh::segments_of_one_origin_are_all_kept,
+            fresh::segments_of_tenants_sources_and_minutes_are_apart,
+            fresh::segments_of_a_whole_flush_are_all_written,
+            fresh::a_place_keeps_its_greatest_minute,
+            fresh::places_of_tenants_and_sources_are_apart,
+            units::a_page_is_that_of_the_greatest_key_not_above,
+            units::pages_of_a_half_open_range_are_ordered_and_limited,
+            units::pages_put_twice_are_put_once,
+            units::units_are_apart,
+            units::removing_a_unit_removes_all_of_it_and_nothing_else,
+            units::a_large_page_is_kept_whole,
+            units::many_pages_are_written_in_one_call,
+            manifest::what_was_listed_is_read,
+            manifest::a_later_entry_of_a_unit_replaces_and_an_earlier_one_does_not,
+            manifest::what_was_unlisted_stays_so_also_when_it_is_listed_later,
+            manifest::unlisting_concerns_one_unit,
+            manifest::manifests_of_periods_and_tenants_are_apart,
+            marks::there_is_no_mark_at_first,
+            marks::what_was_marked_is_read,
+            marks::a_mark_of_a_lower_origin_changes_nothing,
+            marks::of_one_origin_the_mark_of_the_further_offset_wins,
+            marks::marks_of_sources_are_apart,
             model::any_order_of_writes_ends_in_the_same_rows,
         );
     };

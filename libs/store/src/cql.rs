@@ -10,12 +10,15 @@
 //! stopped to see it on theirs.
 //!
 //! - `config`: settings; `open`: from settings to a session; [`migrate`]: the schema.
-//! - `statements`: every statement; `keys`: which row is where; [`progress`]: the layout of a position.
-//! - `write`, `read`, `ids`: the calls of the port; `requests`: how one statement is run.
+//! - `statements`: every statement; `keys`: which row is where; [`progress`], [`mark`]: the layout of what is known
+//!   of a source.
+//! - `write`, `read`, `ids`, `index`: the calls of the port; `requests`: how one statement is run.
 
 mod config;
 mod ids;
+mod index;
 mod keys;
+pub mod mark;
 mod migrate;
 mod open;
 pub mod progress;
@@ -33,6 +36,7 @@ use async_trait::async_trait;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::record::Enriched;
+use domain::retention;
 use domain::source::{FIRST_GENERATION, Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -121,8 +125,14 @@ impl Events for Cql {
         self.call("put", self.0.put(rows, now)).await
     }
 
-    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error> {
-        self.call("fetch", self.0.fetch(tenant, ids, now)).await
+    async fn fetch_in(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        classes: &[retention::Class],
+        now: Millis,
+    ) -> Result<Vec<Enriched>, Error> {
+        self.call("fetch", self.0.fetch(tenant, ids, classes, now)).await
     }
 
     async fn ids(

@@ -1,21 +1,23 @@
 //! The store in a directory of this machine, for one process.
 //!
-//! It promises what the port does. Rows and progress are durable within [`Config::sync_every`], progress never
-//! before its rows; a deletion is durable when it is answered. A second process on the same directory is
+//! It promises what the port does. Rows, the search index and progress are durable within [`Config::sync_every`],
+//! progress never before its rows, a mark never before its units; a deletion is durable when it is answered. A second process on the same directory is
 //! refused. Memory is bounded by [`Config`].
 //!
 //! It does not replicate, and it does not survive the loss of its disk. After a failed write (a full disk, a
 //! failed fsync) it goes on being read and refuses everything else until it is opened again.
 //!
 //! - [`config`](Config): settings; `storage`: what is on disk, and what durable means.
-//! - [`cell`], [`progress`]: the layout of rows and of positions.
-//! - `write`, `read`: the calls of the port; `sweep`: removal of what has expired.
+//! - [`cell`], [`progress`], [`mark`]: the layout of rows and blobs, of positions and of marks.
+//! - `write`, `read`, `index`: the calls of the port; `sweep`: removal of what has expired.
 //!
 //! Every call may meet the disk, so it runs on a thread that may block; only rows are encoded before that. A
 //! call that is no longer awaited is finished all the same.
 
 pub mod cell;
 mod config;
+mod index;
+pub mod mark;
 pub mod progress;
 mod read;
 mod storage;
@@ -32,6 +34,7 @@ use async_trait::async_trait;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::record::Enriched;
+use domain::retention;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -173,7 +176,13 @@ impl Events for Embedded {
         self.call("put", move |storage| storage.put(rows)).await
     }
 
-    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error> {
+    async fn fetch_in(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        _classes: &[retention::Class],
+        now: Millis,
+    ) -> Result<Vec<Enriched>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

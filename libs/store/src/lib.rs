@@ -1,6 +1,7 @@
-//! The store port: events by tenant and id, deletions, and how far each source is stored.
+//! The store port: events by tenant and id, deletions, the search index, and how far each source is stored.
 //!
 //! - [`port`]: [`Events`] and [`Progress`], implemented by the adapters.
+//! - [`mod@index`]: [`Index`], likewise: the search index.
 //! - [`stamp`]: the computed stamps that make last write win without a clock.
 //! - [`embedded`]: the adapter that keeps its rows in a directory of this machine.
 //! - [`cql`]: the adapter that keeps them in ScyllaDB or Cassandra.
@@ -11,8 +12,10 @@
 pub mod conformance;
 pub mod cql;
 pub mod embedded;
+pub mod index;
 pub mod metric_definitions;
 pub mod port;
 pub mod stamp;
 
+pub use index::Index;
 pub use port::{Class, Clock, Error, Events, Position, Progress, STORING_SERVICE, Scan};

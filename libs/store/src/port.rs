@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::record::Enriched;
+use domain::retention;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -25,7 +26,20 @@ pub trait Events: Send + Sync {
 
     /// Reads the events of these ids that can be seen at `now`: stored, not expired, not deleted.
     /// In the order of `ids`, without those that can't. Every read of events goes through here.
-    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error>;
+    ///
+    /// Only these retention classes are looked at; an event whose last revision is of another is found or not.
+    async fn fetch_in(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        classes: &[retention::Class],
+        now: Millis,
+    ) -> Result<Vec<Enriched>, Error>;
+
+    /// As [`Events::fetch_in`], of all classes.
+    async fn fetch(&self, tenant: &TenantId, ids: &[EventId], now: Millis) -> Result<Vec<Enriched>, Error> {
+        self.fetch_in(tenant, ids, &retention::Class::ALL, now).await
+    }
 
     /// Reads ids of stored rows in a range, in the order asked for: at most `limit`, and perhaps less with
     /// [`Scan::next`] set. Ids of deleted or expired events may be among them.

@@ -1,5 +1,5 @@
 //! A process that is killed while it writes: what it was answered is there, progress is never ahead of the
-//! rows, and what was deleted stays deleted.
+//! rows, nor a mark of the units, and what was deleted stays deleted.
 //!
 //! The test runs this binary again as the process that writes; it reports each answer on its standard output.
 
@@ -13,12 +13,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use domain::index::manifest::{Entry, Minute, UnitId, UnitRef};
 use domain::record::Enriched;
+use domain::retention::Class;
 use domain::source::{Lane, Source};
 use domain::time::Millis;
-use store::conformance::fixtures::{KEEP_UNTIL, NOW, id, ids_of, row, tenant};
+use store::conformance::fixtures::{KEEP_UNTIL, NOW, entry, id, ids_of, row, tenant};
 use store::embedded::{Config, Embedded};
-use store::{Events, Position, Progress};
+use store::index::{Mark, Page};
+use store::{Events, Index, Position, Progress};
 
 const ROUNDS: usize = 20;
 /// Batches that a check reads again, beside those that are new.
@@ -45,6 +48,40 @@ fn batch(origin: u64) -> Vec<Enriched> {
     (0..ROWS).map(|n| row(&tenant("demo"), id(ms, n), 0)).collect()
 }
 
+/// The unit whose mark is `origin`, as it is listed, and its page.
+fn sealed(origin: u64) -> (Entry, Page) {
+    let id = UnitId(u128::from(origin).to_be_bytes());
+    let unit = UnitRef {
+        class: Class::Days7,
+        id,
+    };
+    let page = (b"key".to_vec(), vec![7; 5_000].into());
+    (entry(SOURCE, unit, origin), page)
+}
+
+fn position(origin: u64) -> Position {
+    Position {
+        next_offset: origin + 1,
+        origin,
+        appended_at_ms: 0,
+        checksum: origin,
+    }
+}
+
+async fn seal(store: &Embedded, origin: u64) {
+    let (entry, page) = sealed(origin);
+    let put = store.put_pages(entry.unit, vec![page], KEEP_UNTIL, NOW).await;
+    put.expect("pages are put");
+    let listed = store.list(&tenant("demo"), &entry, NOW).await;
+    listed.expect("the unit is listed");
+    let mark = Mark {
+        position: position(origin),
+        minute: Minute::of(NOW),
+    };
+    let marked = store.advance_mark(SOURCE, mark).await;
+    marked.expect("the mark is stored");
+}
+
 /// Every eighth batch loses its first row.
 fn is_deleted(origin: u64) -> bool {
     origin.is_multiple_of(8)
@@ -54,6 +91,7 @@ fn is_deleted(origin: u64) -> bool {
 #[derive(Default)]
 struct Answered {
     advanced: Option<u64>,
+    sealed: Option<u64>,
     deleted: BTreeSet<u64>,
 }
 
@@ -69,17 +107,13 @@ async fn write_for_ever(dir: &Path) {
     for origin in stored.map_or(0, |position| position.origin + 1).. {
         let rows = batch(origin);
         store.put(&rows, NOW).await.expect("rows are put");
-        let position = Position {
-            next_offset: origin + 1,
-            origin,
-            appended_at_ms: 0,
-            checksum: origin,
-        };
         store
-            .advance(SERVICE, SOURCE, position)
+            .advance(SERVICE, SOURCE, position(origin))
             .await
             .expect("progress is stored");
         report("advanced", origin);
+        seal(&store, origin).await;
+        report("sealed", origin);
         if is_deleted(origin) {
             store
                 .delete(&tenant("demo"), rows[0].event.id, KEEP_UNTIL)
@@ -113,6 +147,7 @@ fn write_and_kill(dir: &Path, answers: u64, answered: &mut Answered) {
         let origin = origin.parse().expect("an origin");
         match what {
             "advanced" => answered.advanced = Some(origin),
+            "sealed" => answered.sealed = Some(origin),
             _ => drop(answered.deleted.insert(origin)),
         }
         left = left.saturating_sub(1);
@@ -159,7 +194,35 @@ async fn check(store: &Embedded, answered: &Answered, from: u64) -> u64 {
             "origin {origin}: a replay changes what is seen"
         );
     }
+    check_index(store, answered, from).await;
     stored.unwrap_or_default()
+}
+
+/// Checks the units from `from` up to the mark. A unit may be missing that was being sealed at a kill.
+async fn check_index(store: &Embedded, answered: &Answered, from: u64) {
+    let mark = store.mark(SOURCE).await.expect("the mark is read");
+    let marked = mark.map(|mark| mark.position.origin);
+    assert!(
+        marked >= answered.sealed,
+        "the mark is at {marked:?}, {:?} was answered",
+        answered.sealed
+    );
+    let Some(marked) = marked else {
+        return;
+    };
+    let period = sealed(marked).0.period();
+    let entries = store.manifest(&tenant("demo"), period).await;
+    let entries = entries.expect("the manifest is read");
+    assert!(
+        entries.contains(&sealed(marked).0),
+        "the mark is ahead of its unit"
+    );
+    for entry in entries.iter().filter(|entry| entry.last_origin >= from) {
+        let (listed, page) = sealed(entry.last_origin);
+        assert_eq!(*entry, listed);
+        let found = store.page(entry.unit, b"z").await.expect("a page is read");
+        assert_eq!(found, Some(page), "a unit is listed before its pages");
+    }
 }
 
 async fn fetch(store: &Embedded, rows: &[Enriched]) -> Vec<Enriched> {

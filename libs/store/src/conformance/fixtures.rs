@@ -1,18 +1,41 @@
 //! Events to put, and short ways to ask what is there.
 
+use bytes::Bytes;
 use domain::cursor::Order;
 use domain::enrich::Context;
 use domain::event::{Body, ErrorReport, Event, Priority, Severity};
 use domain::id::{EventId, IdRange};
+use domain::index::manifest::{Entry, UnitId, UnitRef};
 use domain::record::Enriched;
 use domain::retention::Class;
+use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 
 use super::Subject;
+use crate::index::Fresh;
 
 /// When every case takes place.
 pub const NOW: Millis = Millis::from_ms(1_800_000_000_000);
+
+/// The source that cases about one take.
+pub const SOURCE: Source = Source {
+    lane: Lane::Standard,
+    generation: 1,
+    partition: 0,
+};
+
+/// Others, which differ from it in one field each.
+pub const OTHER_SOURCES: [Source; 2] = [
+    Source {
+        partition: 1,
+        ..SOURCE
+    },
+    Source {
+        generation: 2,
+        ..SOURCE
+    },
+];
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
@@ -82,6 +105,40 @@ pub fn ids_of(rows: &[Enriched]) -> Vec<EventId> {
 /// All times that a case uses.
 pub fn all_times() -> IdRange {
     IdRange::of_times(NOW.minus_ms(HOUR_MS), NOW.plus_ms(8 * HOUR_MS))
+}
+
+/// A unit; `n` tells those of one class apart.
+pub fn unit(class: Class, n: u8) -> UnitRef {
+    UnitRef {
+        class,
+        id: UnitId([n; 16]),
+    }
+}
+
+/// A segment, all a function of its arguments.
+pub fn segment(tenant: &TenantId, last_origin: u64, nonce: u64) -> Fresh {
+    Fresh {
+        tenant: tenant.clone(),
+        last_origin,
+        nonce,
+        segment: Bytes::from(format!("{tenant} up to {last_origin} of {nonce}")),
+    }
+}
+
+/// An entry without a claim, all a function of its arguments.
+pub fn entry(source: Source, unit: UnitRef, last_origin: u64) -> Entry {
+    Entry {
+        unit,
+        source,
+        level: 1,
+        events: 900,
+        pages: 12,
+        first: id(0, 1),
+        last: id(1_000, 2),
+        last_origin,
+        expires_at: KEEP_UNTIL,
+        covers: None,
+    }
 }
 
 impl Subject {

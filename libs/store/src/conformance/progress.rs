@@ -1,17 +1,13 @@
 //! How far services have come.
 
-use domain::source::{Lane, Source};
+use domain::source::Source;
 
 use super::Subject;
+use super::fixtures::{OTHER_SOURCES, SOURCE};
 use crate::port::Position;
 
-const SOURCE: Source = Source {
-    lane: Lane::Standard,
-    generation: 1,
-    partition: 0,
-};
-
-fn at(origin: u64, next_offset: u64) -> Position {
+/// The position of an origin and an offset.
+pub(super) fn at(origin: u64, next_offset: u64) -> Position {
     Position {
         next_offset,
         origin,
@@ -71,16 +67,7 @@ pub async fn services_and_sources_are_apart(store: &Subject) {
     advance(store, at(10, 12)).await;
     assert_eq!(position(store, "analytics", SOURCE).await, None);
     assert_eq!(position(store, "retention2", SOURCE).await, None);
-    for other in [
-        Source {
-            partition: 1,
-            ..SOURCE
-        },
-        Source {
-            generation: 2,
-            ..SOURCE
-        },
-    ] {
+    for other in OTHER_SOURCES {
         assert_eq!(position(store, "retention", other).await, None);
         store
             .progress

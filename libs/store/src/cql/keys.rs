@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use domain::id::{EventId, IdRange};
 use domain::retention::Class;
+use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use xxhash_rust::xxh3::xxh3_64;
@@ -24,6 +25,47 @@ pub(super) const fn events_table(class: Class) -> &'static str {
         Class::Days90 => "events_90d",
         Class::Days400 => "events_400d",
     }
+}
+
+/// The table of the units of a class.
+pub(super) const fn units_table(class: Class) -> &'static str {
+    match class {
+        Class::Days7 => "units_7d",
+        Class::Days30 => "units_30d",
+        Class::Days90 => "units_90d",
+        Class::Days400 => "units_400d",
+    }
+}
+
+/// The name of a class in a row.
+pub(super) const fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Days7 => "7d",
+        Class::Days30 => "30d",
+        Class::Days90 => "90d",
+        Class::Days400 => "400d",
+    }
+}
+
+/// The class of this name.
+pub(super) fn class_of(name: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class_name(*class) == name)
+}
+
+/// The columns of a source: lane, generation, partition.
+pub(super) fn source_columns(source: Source) -> (&'static str, i64, i64) {
+    let (generation, partition) = (i64::from(source.generation), i64::from(source.partition));
+    (source.lane.as_str(), generation, partition)
+}
+
+/// The source of these columns.
+pub(super) fn source_of(lane: &str, generation: i64, partition: i64) -> Option<Source> {
+    let mut lanes = (0..=u8::MAX).filter_map(Lane::from_number);
+    Some(Source {
+        lane: lanes.find(|known| known.as_str() == lane)?,
+        generation: u32::try_from(generation).ok()?,
+        partition: u32::try_from(partition).ok()?,
+    })
 }
 
 /// A partition of events, the same in the table of every class.
@@ -142,6 +184,25 @@ mod tests {
             let ttl_ms = i64::from(ttl_seconds(now.plus_ms(left), now).unwrap()) * 1000;
             prop_assert!((left + 1000..=left + 2000).contains(&ttl_ms));
         }
+    }
+
+    #[test]
+    fn columns_name_one_source_and_one_class() {
+        let source = Source {
+            lane: Lane::Standard,
+            generation: u32::MAX,
+            partition: 7,
+        };
+        let (lane, generation, partition) = source_columns(source);
+        assert_eq!(source_of(lane, generation, partition), Some(source));
+        assert_eq!(source_of("none", generation, partition), None);
+        assert_eq!(source_of(lane, generation + 1, partition), None);
+        assert_eq!(source_of(lane, generation, -1), None);
+        assert_eq!(
+            Class::ALL.map(|class| class_of(class_name(class))),
+            Class::ALL.map(Some)
+        );
+        assert_eq!(class_of("1d"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::hash::Hash;
 use bytes::Bytes;
 use domain::id::EventId;
 use domain::record::Enriched;
+use domain::retention::Class;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -29,9 +30,10 @@ impl Handle {
         &self,
         tenant: &TenantId,
         ids: &[EventId],
+        classes: &[Class],
         now: Millis,
     ) -> Result<Vec<Enriched>, Error> {
-        let (found, deleted) = try_join(self.rows(tenant, ids), self.markers(tenant, ids)).await?;
+        let (found, deleted) = try_join(self.rows(tenant, ids, classes), self.markers(tenant, ids)).await?;
         let visible = |id: &EventId| {
             let row = found.get(id).filter(|row| row.expires_at > now)?;
             (!deleted.contains(id)).then(|| row.clone())
@@ -40,11 +42,16 @@ impl Handle {
     }
 
     /// The last revision of each of these events that is stored.
-    async fn rows(&self, tenant: &TenantId, ids: &[EventId]) -> Result<HashMap<EventId, Enriched>, Error> {
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        classes: &[Class],
+    ) -> Result<HashMap<EventId, Enriched>, Error> {
         let lists = lists(ids, |id| Place::of(tenant, id));
         let reads = lists.iter().flat_map(|(place, ids)| {
-            let tables = self.statements.of_all();
-            tables.map(move |(_, table)| self.rows_of(table, tenant, *place, ids))
+            let tables = classes.iter().map(|class| self.statements.of(*class));
+            tables.map(move |table| self.rows_of(table, tenant, *place, ids))
         });
         let reads: Vec<_> = reads.collect();
         let mut found: HashMap<EventId, Enriched> = HashMap::new();
@@ -109,8 +116,8 @@ impl Handle {
     pub(super) async fn position(&self, service: &str, source: Source) -> Result<Option<Position>, Error> {
         let mut position = None;
         let query = &self.statements.position;
-        let (lane, generation, partition) = (source.lane.as_str(), source.generation, source.partition);
-        let values = (service, lane, i64::from(generation), i64::from(partition));
+        let (lane, generation, partition) = keys::source_columns(source);
+        let values = (service, lane, generation, partition);
         let read = self.requests.read(query, values, |page| {
             let row = page.maybe_first_row::<(&[u8],)>();
             if let Some((bytes,)) = row.map_err(|error| unexpected(query, &error))? {

@@ -38,8 +38,13 @@ impl Requests {
         self.measured(query.name, work).await.map(drop)
     }
 
-    /// Writes rows of one partition with the same statement, all or none.
-    pub(super) async fn run_batch<R: SerializeRow>(&self, query: &Query, rows: &[R]) -> Result<(), Error> {
+    /// Writes rows of one partition with the same statement, all or none. `name` is that of the batch in metrics.
+    pub(super) async fn run_batch<R: SerializeRow>(
+        &self,
+        name: &'static str,
+        query: &Query,
+        rows: &[R],
+    ) -> Result<(), Error> {
         if let [row] = rows {
             return self.run(query, row).await;
         }
@@ -48,7 +53,7 @@ impl Requests {
         let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements);
         batch.set_is_idempotent(true);
         let work = Box::pin(self.session.batch(&batch, rows));
-        self.measured("insert_events", work).await.map(drop)
+        self.measured(name, work).await.map(drop)
     }
 
     /// Runs a statement and hands over its answer page by page.

@@ -1,6 +1,8 @@
 //! Every statement of the adapter, prepared once. All are idempotent: stamps are computed, so a statement that
 //! is sent twice writes what is there already.
 
+mod index;
+
 use domain::cursor::Order;
 use domain::retention::Class;
 use futures::future::try_join_all;
@@ -8,6 +10,7 @@ use scylla::client::session::Session;
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 
+pub(super) use self::index::IndexStatements;
 use super::keys::events_table;
 
 /// Events that one statement asks for: an engine takes no longer list of keys.
@@ -42,6 +45,7 @@ pub(super) struct Statements {
     pub(super) advance: Query,
     /// service, lane, generation, partition -> position
     pub(super) position: Query,
+    pub(super) index: IndexStatements,
 }
 
 impl EventStatements {
@@ -101,6 +105,7 @@ impl Statements {
             fetch_markers: Query::prepare(session, "fetch_markers", fetch_markers).await?,
             advance: Query::prepare(session, "advance", advance).await?,
             position: Query::prepare(session, "position", position).await?,
+            index: IndexStatements::prepare(session, keyspace).await?,
         })
     }
 
@@ -121,5 +126,11 @@ impl Query {
         let mut prepared = session.prepare(text).await?;
         prepared.set_is_idempotent(true);
         Ok(Self { name, prepared })
+    }
+
+    /// An answer comes in pages of so many rows.
+    fn paged_by(mut self, rows: i32) -> Self {
+        self.prepared.set_page_size(rows);
+        self
     }
 }

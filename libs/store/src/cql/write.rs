@@ -98,7 +98,7 @@ impl Handle {
     async fn insert(&self, class: Class, rows: &[&Row<'_>]) -> Result<(), Error> {
         let values: Vec<_> = rows.iter().map(|row| row.values()).collect();
         let insert = &self.statements.of(class).insert;
-        self.requests.run_batch(insert, &values).await
+        self.requests.run_batch("insert_events", insert, &values).await
     }
 
     /// An event that was processed again may have got another class. Its older revisions, in other tables, would
@@ -158,11 +158,12 @@ impl Handle {
         if service.len() > MAX_SERVICE_BYTES {
             return Err(refused("name of the service is too long"));
         }
+        let (lane, generation, partition) = keys::source_columns(source);
         let values = (
             service,
-            source.lane.as_str(),
-            i64::from(source.generation),
-            i64::from(source.partition),
+            lane,
+            generation,
+            partition,
             next_offset,
             progress::encode(position),
             origin,

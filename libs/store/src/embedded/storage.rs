@@ -6,10 +6,11 @@
 //! |---|---|---|
 //! | `events` | tenant, 0x00, 16 bytes of the id | a [cell]: row or tombstone |
 //! | `events` | 0x00, [source and service](super::progress) | a position |
+//! | `events` | 0x01 to 0x05, as in `index::keys` | a cell: part of the search index, or a tombstone of one |
 //! | `deletions` | as of a row | a cell without a value: the marker |
 //! | `meta` | `schema` | version, u32 little-endian |
 //!
-//! No name of a tenant has a NUL, so the rows of one tenant lie together, apart from those of a tenant whose
+//! No name of a tenant has a control character, so the rows of one tenant lie together, apart from those of a tenant whose
 //! name begins with the same letters, and are sorted by the time of their ids. In CQL a partition has to end
 //! somewhere, so there the same order is cut into partitions (tenant, hour of the id, shard): reading ids of a
 //! range is one walk here and a walk over buckets there, with the same outcome.
@@ -20,7 +21,8 @@
 //! when it returns, so a killed process loses nothing that was answered. A loss of power may take back what
 //! came after the last fsync, which is always an end of the journal: recovery stops at the first entry that is
 //! not whole. Memtables too are written out in the order of the journal, within a keyspace: that is why
-//! progress shares one with the rows. So it is never durable before the rows that were committed before it.
+//! progress shares one with the rows, and a mark with units and their pages. So it is never durable before what was
+//! committed before it.
 //!
 //! After a failed write or fsync nobody knows what the disk has. The store then goes on being read and refuses
 //! everything else until it is opened again.

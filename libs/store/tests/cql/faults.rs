@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, slice};
 
 use domain::cursor::Order;
-use domain::source::{Lane, Source};
+use domain::index::manifest::Minute;
+use domain::retention;
 use engines::Cassandra;
-use store::conformance::fixtures::{KEEP_UNTIL, NOW, all_times, ids_of, rows, tenant};
-use store::cql::{Config, Cql, OpenError, Options, Replication, migrate};
-use store::{Class, Error, Events, Position, Progress};
-
-const SOURCE: Source = Source {
-    lane: Lane::Standard,
-    generation: 1,
-    partition: 0,
+use store::conformance::fixtures::{
+    KEEP_UNTIL, NOW, SOURCE, all_times, entry, ids_of, rows, segment, tenant, unit,
 };
+use store::cql::{Config, Cql, OpenError, Options, Replication, migrate};
+use store::index::Mark;
+use store::{Class, Error, Events, Index, Position, Progress};
 
 const POSITION: Position = Position {
     next_offset: 8,
@@ -34,49 +33,64 @@ async fn connect(config: Config) -> Result<Cql, OpenError> {
     Cql::connect(config, Arc::new(|| NOW)).await
 }
 
-/// Every call of the port, and what it said that is no failure.
-async fn calls(store: &Cql) -> Vec<(&'static str, Result<String, Error>)> {
+/// A call of the port, and what it said that is no failure.
+type Call = (&'static str, Result<String, Error>);
+
+fn said<T: fmt::Debug>(call: &'static str, outcome: Result<T, Error>) -> Call {
+    (call, outcome.map(|answer| format!("{answer:?}")))
+}
+
+async fn calls(store: &Cql) -> Vec<Call> {
+    let mut calls = calls_of_events(store).await;
+    calls.extend(calls_of_index(store).await);
+    calls
+}
+
+async fn calls_of_events(store: &Cql) -> Vec<Call> {
     let demo = tenant("demo");
     let rows = rows(&demo, 3);
-    let said = |answer: &dyn std::fmt::Debug| format!("{answer:?}");
+    let (ids, deleted) = (ids_of(&rows), rows[0].event.id);
     vec![
-        ("put", store.put(&rows, NOW).await.map(|done| said(&done))),
-        (
-            "fetch",
+        said("put", store.put(&rows, NOW).await),
+        said("fetch", store.fetch(&demo, &ids, NOW).await),
+        said("ids", store.ids(&demo, all_times(), Order::NewestFirst, 10).await),
+        said("delete", store.delete(&demo, deleted, KEEP_UNTIL).await),
+        said("position", store.position("retention", SOURCE).await),
+        said("advance", store.advance("retention", SOURCE, POSITION).await),
+        said("ping", store.ping().await),
+    ]
+}
+
+async fn calls_of_index(store: &Cql) -> Vec<Call> {
+    let (demo, unit, minute) = (tenant("demo"), unit(retention::Class::Days7, 1), Minute::of(NOW));
+    let (entry, segment) = (entry(SOURCE, unit, 7), segment(&demo, 7, 1));
+    let pages = vec![(vec![1], vec![2].into())];
+    let mark = Mark {
+        position: POSITION,
+        minute,
+    };
+    vec![
+        said(
+            "mark_fresh",
             store
-                .fetch(&demo, &ids_of(&rows), NOW)
-                .await
-                .map(|found| said(&found)),
+                .mark_fresh(slice::from_ref(&demo), SOURCE, minute, NOW)
+                .await,
         ),
-        (
-            "ids",
-            store
-                .ids(&demo, all_times(), Order::NewestFirst, 10)
-                .await
-                .map(|scan| said(&scan)),
+        said("fresh_places", store.fresh_places(&demo).await),
+        said(
+            "put_fresh",
+            store.put_fresh(SOURCE, minute, &[segment], NOW).await,
         ),
-        (
-            "delete",
-            store
-                .delete(&demo, rows[0].event.id, KEEP_UNTIL)
-                .await
-                .map(|done| said(&done)),
-        ),
-        (
-            "position",
-            store
-                .position("retention", SOURCE)
-                .await
-                .map(|position| said(&position)),
-        ),
-        (
-            "advance",
-            store
-                .advance("retention", SOURCE, POSITION)
-                .await
-                .map(|done| said(&done)),
-        ),
-        ("ping", store.ping().await.map(|done| said(&done))),
+        said("fresh", store.fresh(&demo, SOURCE, minute, None).await),
+        said("put_pages", store.put_pages(unit, pages, KEEP_UNTIL, NOW).await),
+        said("page", store.page(unit, &[1]).await),
+        said("pages", store.pages(unit, &[1], &[2], 1).await),
+        said("remove_unit", store.remove_unit(unit).await),
+        said("list", store.list(&demo, &entry, NOW).await),
+        said("manifest", store.manifest(&demo, entry.period()).await),
+        said("unlist", store.unlist(&demo, &entry).await),
+        said("advance_mark", store.advance_mark(SOURCE, mark).await),
+        said("mark", store.mark(SOURCE).await),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod apart;
 mod conformance;
 mod faults;
+mod index;
 mod keyspace;
 mod migrations;
 mod opening;

@@ -24,10 +24,10 @@ async fn a_schema_is_made_once() {
     let config = own();
     let first = migrate(&config, &options()).await.unwrap();
     let numbers: Vec<_> = first.applied.iter().map(|(number, _)| *number).collect();
-    assert_eq!((numbers, first.version), (vec![1, 2, 3], 3));
+    assert_eq!((numbers, first.version), (vec![1, 2, 3, 4], 4));
     assert_eq!(first.engine, Engine::Cassandra);
     let second = migrate(&config, &options()).await.unwrap();
-    assert_eq!((second.applied, second.version), (vec![], 3));
+    assert_eq!((second.applied, second.version), (vec![], 4));
 }
 
 #[tokio::test]
@@ -37,7 +37,10 @@ async fn of_two_at_the_same_time_one_makes_it_and_the_other_waits() {
     let (one, other) = tokio::join!(migrate(&config, &options), migrate(&config, &options));
     let mut applied = [one.unwrap().applied, other.unwrap().applied].concat();
     applied.sort_unstable();
-    assert_eq!(applied, [(1, "events"), (2, "deletions"), (3, "progress")]);
+    assert_eq!(
+        applied,
+        [(1, "events"), (2, "deletions"), (3, "progress"), (4, "index")]
+    );
 }
 
 #[tokio::test]
@@ -100,19 +103,19 @@ async fn one_version_more_is_taken_and_two_are_not() {
     let config = own();
     let raw = Raw::of(&config.keyspace).await;
     migrate(&config, &options()).await.unwrap();
-    raw.run("INSERT INTO KS.migrations (number, name, checksum) VALUES (4, 'later', 'x')")
+    raw.run("INSERT INTO KS.migrations (number, name, checksum) VALUES (5, 'later', 'x')")
         .await;
     Cql::connect(config.clone(), Arc::new(|| NOW)).await.unwrap();
-    assert_eq!(migrate(&config, &options()).await.unwrap().version, 4);
-    raw.run("INSERT INTO KS.migrations (number, name, checksum) VALUES (5, 'later', 'x')")
+    assert_eq!(migrate(&config, &options()).await.unwrap().version, 5);
+    raw.run("INSERT INTO KS.migrations (number, name, checksum) VALUES (6, 'later', 'x')")
         .await;
     let refused = refusal(config).await;
     assert!(
         matches!(
             refused,
             OpenError::TooNew {
-                found: 5,
-                accepted: 4,
+                found: 6,
+                accepted: 5,
                 ..
             }
         ),

@@ -20,7 +20,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, in order. New ones are appended; those that are released never change.
-pub(crate) const MIGRATIONS: [Migration; 3] = [
+pub(crate) const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "events",
@@ -35,6 +35,11 @@ pub(crate) const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "progress",
         text: include_str!("../schema/003_progress.cql"),
+    },
+    Migration {
+        number: 4,
+        name: "index",
+        text: include_str!("../schema/004_index.cql"),
     },
 ];
 
@@ -86,13 +91,17 @@ pub(super) fn own_tables(keyspace: &str) -> [(&'static str, String); 2] {
     ]
 }
 
+/// How Cassandra is told to leave a table uncompressed, and how ScyllaDB, which knows no `enabled`.
+const UNCOMPRESSED: &str = "compression = {'enabled': 'false'}";
+const UNCOMPRESSED_SCYLLA: &str = "compression = {'sstable_compression': ''}";
+
 /// The statement with the options that only one engine has.
 ///
 /// ScyllaDB would otherwise keep tombstones until the next repair, and with them whole SSTables.
 pub(super) fn for_engine(statement: String, engine: Engine) -> String {
     match engine {
         Engine::Scylla if statement.starts_with("CREATE TABLE") => {
-            statement + " AND tombstone_gc = {'mode': 'timeout'}"
+            statement.replace(UNCOMPRESSED, UNCOMPRESSED_SCYLLA) + " AND tombstone_gc = {'mode': 'timeout'}"
         }
         Engine::Scylla | Engine::Cassandra => statement,
     }
@@ -241,7 +250,7 @@ mod tests {
     use domain::retention::Class;
 
     use super::*;
-    use crate::cql::keys::events_table;
+    use crate::cql::keys::{events_table, units_table};
 
     fn all() -> Vec<Recorded> {
         let recorded = MIGRATIONS.iter().map(|migration| Recorded {
@@ -282,14 +291,16 @@ mod tests {
             assert!(statement.contains("WITH "), "{statement}");
             assert_eq!(for_engine(statement.clone(), Engine::Cassandra), statement);
             let scylla = for_engine(statement.clone(), Engine::Scylla);
-            assert_eq!(scylla, statement + " AND tombstone_gc = {'mode': 'timeout'}");
+            let uncompressed = statement.replace("{'enabled': 'false'}", "{'sstable_compression': ''}");
+            assert_eq!(scylla, uncompressed + " AND tombstone_gc = {'mode': 'timeout'}");
         }
     }
 
     #[test]
-    fn every_class_has_a_table_whose_rows_live_as_long_as_it_says() {
-        for class in Class::ALL {
-            let head = format!("ks.{} (", events_table(class));
+    fn every_class_has_tables_whose_rows_live_as_long_as_it_says() {
+        let tables = Class::ALL.map(|class| [(class, events_table(class)), (class, units_table(class))]);
+        for (class, table) in tables.into_iter().flatten() {
+            let head = format!("ks.{table} (");
             let statements = statements();
             let table = statements
                 .iter()
