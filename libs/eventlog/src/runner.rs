@@ -56,6 +56,20 @@ pub trait Worker: Send {
     /// Makes the effects of everything processed durable, after which the runner commits.
     /// Called again after a transient failure.
     async fn flush(&mut self) -> Result<(), Failure>;
+
+    /// Does what is due by time. Called every [`Options::tick_every`] or so while no records come and everything
+    /// processed is flushed; never while a worker is busy, which has its flushes instead. Called again after a
+    /// transient failure.
+    async fn tick(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Does what is better done before the partition is given up on purpose. Called once, when everything processed is
+    /// flushed, within what is left of [`Options::drain_within`]. Nothing may depend on it: a failure is logged and not
+    /// tried again.
+    async fn close(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Why a service could not do its part, and what the runner does about it.
@@ -149,6 +163,11 @@ impl Default for Backoff {
 pub struct Options {
     /// A task that never runs out of records flushes at least this often (250 ms). One that does flushes at once.
     pub flush_every: Duration,
+    /// A task that runs out of records waits with its flush until this long after the last one, for more to come with
+    /// it (0 s); at the most for [`Options::flush_every`].
+    pub flush_apart: Duration,
+    /// How often [`Worker::tick`] is called while no records come (1 s).
+    pub tick_every: Duration,
     /// A task flushes when it has processed this many bytes since the last flush (1 MiB).
     pub flush_bytes: usize,
     /// A partition is paused while this many of its bytes are delivered and not flushed (4 MiB).
@@ -165,6 +184,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             flush_every: Duration::from_millis(250),
+            flush_apart: Duration::ZERO,
+            tick_every: Duration::from_secs(1),
             flush_bytes: 1 << 20,
             read_ahead_bytes: 4 << 20,
             drain_within: Duration::from_secs(5),
@@ -182,6 +203,10 @@ pub enum Call {
     Process,
     /// [`Worker::flush`].
     Flush,
+    /// [`Worker::tick`].
+    Tick,
+    /// [`Worker::close`].
+    Close,
 }
 
 impl Call {
@@ -191,6 +216,8 @@ impl Call {
             Self::Assigned => "assigned",
             Self::Process => "process",
             Self::Flush => "flush",
+            Self::Tick => "tick",
+            Self::Close => "close",
         }
     }
 }

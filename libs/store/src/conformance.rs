@@ -94,6 +94,7 @@ macro_rules! store_conformance {
             fresh::segments_of_a_whole_flush_are_all_written,
             fresh::a_place_keeps_its_greatest_minute,
             fresh::places_of_tenants_and_sources_are_apart,
+            units::pages_with_given_keys_are_found,
             units::a_page_is_that_of_the_greatest_key_not_above,
             units::pages_of_a_half_open_range_are_ordered_and_limited,
             units::pages_put_twice_are_put_once,

@@ -109,6 +109,15 @@ pub trait Index: Send + Sync {
     /// The pages of a unit with `begin <= key < end`, in the order of their keys, at most `limit`.
     async fn pages(&self, unit: UnitRef, begin: &[u8], end: &[u8], limit: usize) -> Result<Vec<Page>, Error>;
 
+    /// The pages of a unit with these keys, in no order, without those that are not there.
+    async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        let mut pages = Vec::with_capacity(keys.len());
+        for key in keys {
+            pages.extend(self.page(unit, key).await?.filter(|(found, _)| found == key));
+        }
+        Ok(pages)
+    }
+
     /// Removes all pages of a unit.
     async fn remove_unit(&self, unit: UnitRef) -> Result<(), Error>;
 

@@ -32,13 +32,14 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 
 /// The methods that metrics tell apart.
-pub(crate) const METHODS: [&str; 6] = [
+pub(crate) const METHODS: [&str; 7] = [
     "/sluice.v1.Ingestion/Ingest",
     "/sluice.v1.Ingestion/IngestBatch",
     "/sluice.v1.Ingestion/IngestStream",
     "/sluice.v1.Ingestion/Validate",
     "/sluice.v1.Query/Get",
     "/sluice.v1.Query/Search",
+    "/sluice.v1.Query/SearchStream",
 ];
 
 /// What a message may have beyond its events: keys, lengths, times.

@@ -3,6 +3,8 @@
 use chassis::config::{ByteSize, Problem, Span, Validate};
 use edge::Server;
 
+use crate::search::MAX_LIMIT;
+
 chassis::section! {
     /// Settings of query.
     pub struct Config {
@@ -26,12 +28,27 @@ chassis::section! {
         page: ByteSize = ByteSize::mib(8),
         /// Events that one search may test. Beyond it the page ends early, with a cursor to go on.
         tested: u32 = 200_000,
+        /// Pages of the index that one search may read, likewise.
+        pages: u32 = 20_000,
         /// How long one search may read, likewise.
         time: Span = Span::from_secs(2),
         /// Searches of one tenant at once.
         per_tenant: u32 = 4,
         /// Searches of all tenants at once. Each holds a page and some events in memory.
         at_once: u32 = 8,
+        /// Events that all searches of one tenant may test in a second, over time; a page of the index that is read
+        /// counts as ten. Beyond it they are `limited`.
+        tested_per_second: u32 = 200_000,
+        /// What a tenant has not used may be saved up for so long.
+        tested_burst: Span = Span::from_secs(5),
+        /// Events in one page of a stream (gRPC), at most 1,000.
+        stream_page: u32 = 500,
+        /// Streams of one tenant that may be open.
+        streams_per_tenant: u32 = 8,
+        /// Streams of all tenants that may be open.
+        streams: u32 = 128,
+        /// Pages of the index that are kept in memory.
+        cache: ByteSize = ByteSize::mib(64),
     }
 }
 
@@ -48,9 +65,21 @@ impl Validate for Search {
     fn validate(&self) -> Result<(), Vec<Problem>> {
         nonzero([
             ("tested", self.tested),
+            ("pages", self.pages),
             ("per_tenant", self.per_tenant),
             ("at_once", self.at_once),
-        ])
+            ("tested_per_second", self.tested_per_second),
+            ("stream_page", self.stream_page),
+            ("streams_per_tenant", self.streams_per_tenant),
+            ("streams", self.streams),
+        ])?;
+        let is_page = self.stream_page <= MAX_LIMIT;
+        is_page.then_some(()).ok_or_else(|| {
+            vec![Problem::new(
+                "stream_page",
+                format!("must be at most {MAX_LIMIT}"),
+            )]
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Faults of requests and of the store, as callers see them.
 
+use std::time::Duration;
+
 use domain::fault::Code;
 use edge::{ApiError, ErrorCode, Violation};
 use store::Class;
@@ -25,6 +27,16 @@ pub(crate) fn of_value(code: ErrorCode, field: impl Into<String>, message: impl 
 /// A part of the request breaks a rule.
 pub(crate) fn of_field(code: ErrorCode, rule: Code, field: String, message: String) -> ApiError {
     ApiError::new(code, message.clone()).with_errors([Violation::new(rule.as_str(), field, message)])
+}
+
+/// The searches of a tenant have read more than they may, and can go on after `debt`.
+pub(crate) fn over_budget(per_second: u32, debt: Duration) -> ApiError {
+    let detail = format!(
+        "the searches of this tenant have read more than {per_second} events a second allow; wait, or narrow them by \
+         range and fields"
+    );
+    let retry_ms = u32::try_from(debt.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    ApiError::new(ErrorCode::Limited, detail).with_retry_after(retry_ms)
 }
 
 /// The id in a request is none.

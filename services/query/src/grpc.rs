@@ -1,21 +1,29 @@
 //! The service over gRPC.
+//!
+//! - `messages`: requests and answers. `stream`: a search page after page.
+
+mod messages;
+mod stream;
 
 use domain::control::Caller;
-use domain::cursor::Order;
-use domain::filter::Filter;
 use domain::key::Scope;
-use domain::record::Enriched;
-use edge::{ApiError, ErrorCode, tenant_of};
-use prost::Message;
-use proto::record::{enriched_message, timestamp};
+use domain::tenant::TenantId;
+use edge::{ApiError, tenant_of};
+use proto::record::enriched_message;
 use proto::v1::query_server::Query;
-use proto::v1::{self, EnrichedEvent, GetRequest, GetResponse, SearchRequest, SearchResponse};
+use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse};
 use tonic::{Request, Response, Status};
 
-use crate::fault;
-use crate::http::{add_conditions, invalid_filter};
-use crate::search::Asked;
+use self::messages::{asked, render, response, text};
+pub(crate) use self::stream::Pages;
 use crate::service::Service;
+
+/// The methods that metrics tell apart.
+pub(crate) const METHODS: [&str; 3] = [
+    "/sluice.v1.Query/Get",
+    "/sluice.v1.Query/Search",
+    "/sluice.v1.Query/SearchStream",
+];
 
 /// Clients refuse messages over 4 MiB unless they are told otherwise; the rest of the answer is below 64 KiB.
 const MAX_PAGE_BYTES: usize = (4 << 20) - (64 << 10);
@@ -31,33 +39,37 @@ impl Grpc {
         Self { service }
     }
 
-    /// Who calls: as a layer found it, or else by the key in the metadata.
-    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, ApiError> {
-        match request.extensions().get::<Caller>() {
-            Some(caller) => Ok(caller.clone()),
-            None => self.service.access().caller(request.metadata().as_ref()),
-        }
+    /// Whose events are read: of the caller as a layer found it, or else by the key in the metadata.
+    fn tenant<T>(&self, request: &Request<T>) -> Result<TenantId, ApiError> {
+        let caller = match request.extensions().get::<Caller>() {
+            Some(caller) => caller.clone(),
+            None => self.service.access().caller(request.metadata().as_ref())?,
+        };
+        tenant_of(&caller, Scope::Read)
+    }
+
+    fn page_bytes(&self) -> usize {
+        self.service.config().search.page.as_usize().min(MAX_PAGE_BYTES)
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<SearchResponse, ApiError> {
-        let tenant = tenant_of(&self.caller(&request)?, Scope::Read)?;
+        let tenant = self.tenant(&request)?;
         let asked = asked(request.into_inner())?;
-        let page_bytes = self.service.config().search.page.as_usize().min(MAX_PAGE_BYTES);
-        let answer = self
+        let page = self
             .service
-            .search(&tenant, &asked, page_bytes, |event| Ok(render(event)))
+            .search(&tenant, &asked, self.page_bytes(), |event| Ok(render(event)))
             .await?;
-        Ok(SearchResponse {
-            events: answer.events,
-            next_cursor: answer.next_cursor.unwrap_or_default(),
-            complete: answer.complete,
-            from: Some(timestamp(answer.range.from)),
-            to: Some(timestamp(answer.range.to)),
-        })
+        Ok(response(page))
+    }
+
+    async fn search_stream(&self, request: Request<SearchRequest>) -> Result<Pages, ApiError> {
+        let tenant = self.tenant(&request)?;
+        let asked = asked(request.into_inner())?;
+        stream::open(self.service.clone(), tenant, asked, self.page_bytes()).await
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<GetResponse, ApiError> {
-        let tenant = tenant_of(&self.caller(&request)?, Scope::Read)?;
+        let tenant = self.tenant(&request)?;
         let GetRequest { id, after } = request.into_inner();
         let event = self.service.get(&tenant, &id, text(after).as_deref()).await?;
         Ok(GetResponse {
@@ -68,8 +80,15 @@ impl Grpc {
 
 #[tonic::async_trait]
 impl Query for Grpc {
+    type SearchStreamStream = Pages;
+
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         let answer = Self::search(self, request).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn search_stream(&self, request: Request<SearchRequest>) -> Result<Response<Pages>, Status> {
+        let answer = Self::search_stream(self, request).await?;
         Ok(Response::new(answer))
     }
 
@@ -77,39 +96,4 @@ impl Query for Grpc {
         let answer = Self::get(self, request).await?;
         Ok(Response::new(answer))
     }
-}
-
-fn asked(request: SearchRequest) -> Result<Asked, ApiError> {
-    let mut filter = Filter::parse(&request.q).map_err(|error| invalid_filter(&error))?;
-    let conditions: Vec<_> = request.filters.into_iter().collect();
-    add_conditions(&mut filter, &conditions)?;
-    let order = match v1::Order::try_from(request.order) {
-        Ok(v1::Order::Unspecified | v1::Order::NewestFirst) => Order::NewestFirst,
-        Ok(v1::Order::OldestFirst) => Order::OldestFirst,
-        Err(_) => {
-            let message = format!("order is {}, which is no order", request.order);
-            return Err(fault::of_value(ErrorCode::InvalidRequest, "order", message));
-        }
-    };
-    Ok(Asked {
-        from: text(request.from),
-        to: text(request.to),
-        filter,
-        limit: Some(request.limit).filter(|limit| *limit > 0),
-        cursor: text(request.cursor),
-        order,
-        after: text(request.after),
-    })
-}
-
-/// An event as a message, with its bytes in the answer.
-fn render(event: Enriched) -> (EnrichedEvent, usize) {
-    let message = enriched_message(event);
-    let bytes = message.encoded_len();
-    // Tag and length of the message.
-    (message, bytes + 1 + prost::length_delimiter_len(bytes))
-}
-
-fn text(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use self::params::Pairs;
+use crate::search::explain::Explain;
 use crate::service::Service;
 
 pub(crate) use self::params::{Parameter, add_conditions, invalid_filter, parameters};
@@ -42,6 +43,8 @@ struct PageJson {
     complete: bool,
     from: Millis,
     to: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<Explain>,
 }
 
 async fn search(
@@ -61,6 +64,7 @@ async fn search(
         complete: answer.complete,
         from: answer.range.from,
         to: answer.range.to,
+        explain: answer.explain,
     }))
 }
 

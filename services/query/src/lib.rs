@@ -9,16 +9,17 @@
 //!   tokens open for the tenant they were made for;
 //! - a deleted event is never returned again.
 //!
-//! It has no index yet: a search reads the ids of its range and tests their events.
-//!
 //! - [`config`]: settings. [`Service`]: what both protocols call.
-//! - `search`: one page; in it `plan`, what a request asks for, and `walk`, how the store is read for it.
+//! - `search`: one page; in it `plan`, what a request asks for, `snapshot`, what of the index there is for it, `streams`
+//!   over `unit` and `fresh`, the candidates in order, and `walk`, how their events are read and tested.
 //! - `get`, `delete`: one event by its id.
-//! - `visible`: waiting for a write; `admission`: how many may search and wait at once.
+//! - `visible`: waiting for a write; `admission`: how many may search and wait at once; `budget`: how much a tenant
+//!   may read over time.
 //! - [`run`](run()): query as a process of its own.
 //! - `http`, `grpc`: the two protocols; [`openapi`](openapi()): the description of the first.
 
 mod admission;
+mod budget;
 pub mod config;
 mod delete;
 mod fault;

@@ -11,7 +11,8 @@ pub const SEARCH_SECONDS: &str = "sluice_query_search_seconds";
 /// Counter of events that searches have tested.
 pub const TESTED_EVENTS: &str = "sluice_query_tested_events_total";
 
-/// Counter of requests refused because too many were under way. Labels: `kind` (`search`, `wait`).
+/// Counter of requests refused because too many were under way, or because the searches of the tenant had read too
+/// much. Labels: `kind` (`search`, `stream`, `wait`, `budget`).
 pub const REFUSED: &str = "sluice_query_refused_total";
 
 /// Counter of requests that waited for a write. Labels: `outcome` (`visible`, `timed_out`).
@@ -33,7 +34,7 @@ pub fn describe() {
     describe_counter!(
         REFUSED,
         Unit::Count,
-        "requests refused because too many were under way"
+        "requests refused because too many were under way, or too much was read"
     );
     describe_counter!(WAITS, Unit::Count, "requests that waited for a write, by outcome");
 }

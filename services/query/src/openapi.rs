@@ -4,6 +4,7 @@ mod schemas;
 
 use domain::event::{Kind, Priority, Severity};
 use domain::filter::Field;
+use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, OpenApi, RefOr, Required};
@@ -52,8 +53,12 @@ fn of_parameter((name, meaning, example): http::Parameter) -> Parameter {
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into())),
         "order" => text().enum_values(Some(["newest", "oldest"])),
+        "explain" => ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .default(Some(false.into())),
         _ => text(),
     };
+    let example: Value = serde_json::from_str(example).unwrap_or_else(|_| example.into());
     in_query(name, meaning, schema.examples([example]))
 }
 
@@ -66,9 +71,16 @@ fn of_field(field: Field) -> Parameter {
             .schema_type(Type::Integer)
             .minimum(Some(100))
             .maximum(Some(599)),
+        Field::DurationMs | Field::RequestBytes | Field::ResponseBytes => {
+            ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0))
+        }
+        Field::Handled | Field::Bot => ObjectBuilder::new().schema_type(Type::Boolean),
         _ => text(),
     };
-    let meaning = format!("Only events with this `{}`.", field.as_str());
+    let meaning = match field {
+        Field::Message => "Only events with these words in their `message`, one behind the other.".to_owned(),
+        _ => format!("Only events with this `{}`.", field.as_str()),
+    };
     in_query(field.as_str(), &meaning, schema)
 }
 

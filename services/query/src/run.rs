@@ -16,10 +16,8 @@ use proto::v1::query_server::SERVICE_NAME;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::grpc;
 use crate::service::Service;
-
-/// The methods that metrics tell apart.
-const METHODS: [&str; 2] = ["/sluice.v1.Query/Get", "/sluice.v1.Query/Search"];
 
 /// Where query is served, and what it says of itself.
 pub struct Listeners {
@@ -53,7 +51,7 @@ pub async fn run(service: Service, listeners: Listeners, shutdown: CancellationT
     let server = &service.config().server;
     let (limits, unread) = (server.limits(), server.unread.as_usize());
     let layers = edge::layers(service.random())
-        .with_grpc_methods(METHODS)
+        .with_grpc_methods(grpc::METHODS)
         .with_unread_answers(unread);
     let Listeners {
         http,

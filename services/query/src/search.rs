@@ -1,6 +1,14 @@
 //! One page of a search: planned, read and sealed.
 
+pub(crate) mod explain;
+mod fresh;
+mod order;
+pub(crate) mod pages;
 pub(crate) mod plan;
+pub(crate) mod seen;
+pub(crate) mod snapshot;
+mod streams;
+mod unit;
 pub(crate) mod walk;
 
 use std::time::Instant;
@@ -12,10 +20,12 @@ use domain::record::Enriched;
 use domain::tenant::TenantId;
 use edge::{ApiError, ErrorCode};
 
+use self::explain::Explain;
 use self::plan::Plan;
-use self::walk::{Bounds, Page};
+use self::seen::Seen;
+use self::walk::{Bounds, Page, Sources};
 use crate::service::Service;
-use crate::{fault, metric_definitions as definitions};
+use crate::{budget, fault, metric_definitions as definitions};
 
 /// Most events in a page.
 pub(crate) const MAX_LIMIT: u32 = 1_000;
@@ -33,6 +43,8 @@ pub(crate) struct Asked {
     pub(crate) cursor: Option<String>,
     pub(crate) order: Order,
     pub(crate) after: Option<String>,
+    /// Whether to say what was read.
+    pub(crate) explain: bool,
 }
 
 /// A page, its events in the form of the protocol.
@@ -42,6 +54,7 @@ pub(crate) struct Answer<T> {
     pub(crate) next_cursor: Option<String>,
     pub(crate) complete: bool,
     pub(crate) range: TimeRange,
+    pub(crate) explain: Option<Explain>,
 }
 
 impl Service {
@@ -60,17 +73,46 @@ impl Service {
             self.visible(tenant, token).await?;
         }
         let _permit = self.searches().enter(tenant)?;
+        self.is_within_budget(tenant)?;
         // Relative times are resolved when the wait is over.
         let plan = self.plan(tenant, asked)?;
         let started = Instant::now();
-        let page = walk::page(self.events(), tenant, &plan, self.bounds(page_bytes), render).await?;
+        let seen = Seen::default();
+        let _charge = Charge {
+            service: self,
+            tenant,
+            seen: &seen,
+        };
+        let snapshot = self.taker(tenant).take(&plan.ids).await;
+        let snapshot = snapshot.map_err(|error| fault::of_store(&error))?;
+        let lost = snapshot.lost.len();
+        let explain = asked.explain.then(|| Explain::before(&plan, &snapshot));
+        let sources = Sources {
+            events: self.events(),
+            tenant,
+            pages: self.pages(&seen),
+        };
+        let mut page = walk::page(&sources, snapshot, &plan, self.bounds(page_bytes), render).await?;
+        page.complete &= lost == 0;
         record(&page, started);
+        let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let explain = explain.map(|explain| explain.after(&page, seen.counts(), seen.opened(), elapsed_us));
         let next_cursor = page.next.map(|last| self.seal(tenant, &plan, last));
         Ok(Answer {
             events: page.events,
             next_cursor,
             complete: page.complete,
             range: plan.range,
+            explain,
+        })
+    }
+
+    /// Refuses a tenant whose searches have read more than they may.
+    fn is_within_budget(&self, tenant: &TenantId) -> Result<(), ApiError> {
+        let debt = self.budget().debt(tenant, tokio::time::Instant::now());
+        debt.map_or(Ok(()), |debt| {
+            metrics::counter!(definitions::REFUSED, "kind" => "budget").increment(1);
+            Err(fault::over_budget(self.config().search.tested_per_second, debt))
         })
     }
 
@@ -88,6 +130,7 @@ impl Service {
         Bounds {
             page_bytes,
             tested: usize::try_from(config.tested).unwrap_or(usize::MAX),
+            pages: u64::from(config.pages),
             time: config.time.duration(),
         }
     }
@@ -111,6 +154,23 @@ impl Service {
         };
         self.sealer()
             .seal(tenant, Cursor::PURPOSE, &cursor.encode(), self.nonce())
+    }
+}
+
+/// Charges a tenant for what a search has read, however the search ends: also one that nobody waits for any more.
+struct Charge<'a> {
+    service: &'a Service,
+    tenant: &'a TenantId,
+    seen: &'a Seen,
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        let counts = self.seen.counts();
+        let work = counts.tested + counts.read_pages * budget::PAGE_COST;
+        self.service
+            .budget()
+            .charge(self.tenant, work, tokio::time::Instant::now());
     }
 }
 

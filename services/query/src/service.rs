@@ -1,6 +1,6 @@
 //! What both protocols call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,17 +13,23 @@ use domain::time::Millis;
 use domain::token::Token;
 use edge::{Access, ApiError, ErrorCode};
 use proto::v1::query_server::QueryServer;
-use store::{Events, Progress};
+use store::{Events, Index, Progress};
 
 use crate::admission::Gate;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::grpc::Grpc;
+use crate::search::pages::{PageCache, Pages};
+use crate::search::seen::Seen;
+use crate::search::snapshot::{SealedCache, Taker};
 use crate::{fault, http, metric_definitions, visible};
 
 /// What the service works on.
 pub struct Deps {
     /// The events.
     pub events: Arc<dyn Events>,
+    /// Where to look for them.
+    pub index: Arc<dyn Index>,
     /// How far they are stored.
     pub progress: Arc<dyn Progress>,
     /// The generation of the topics.
@@ -46,20 +52,31 @@ struct Inner {
     deps: Deps,
     config: Config,
     searches: Gate,
+    streams: Gate,
     waits: Gate,
+    budget: Mutex<Budget>,
+    pages: PageCache,
+    sealed: SealedCache,
 }
 
 impl Service {
     /// The service over these.
     pub fn new(deps: Deps, config: Config) -> Self {
         metric_definitions::describe();
-        let searches = Gate::new("search", config.search.per_tenant, config.search.at_once);
+        let search = &config.search;
+        let searches = Gate::new("search", search.per_tenant, search.at_once);
+        let streams = Gate::new("stream", search.streams_per_tenant, search.streams);
+        let budget = Budget::new(search.tested_per_second, search.tested_burst.duration());
         let waits = Gate::new("wait", config.waiting_per_tenant, config.waiting);
         Self(Arc::new(Inner {
             deps,
+            pages: PageCache::new(config.search.cache.as_u64()),
+            sealed: SealedCache::new(),
             config,
             searches,
+            streams,
             waits,
+            budget: Mutex::new(budget),
         }))
     }
 
@@ -81,6 +98,26 @@ impl Service {
         &*self.0.deps.events
     }
 
+    /// Reads pages of the index for a search that counts in `seen`.
+    pub(crate) fn pages<'a>(&'a self, seen: &'a Seen) -> Pages<'a> {
+        Pages {
+            index: &*self.0.deps.index,
+            cache: &self.0.pages,
+            seen,
+        }
+    }
+
+    /// Takes snapshots of what the index has of a tenant.
+    pub(crate) fn taker<'a>(&'a self, tenant: &'a TenantId) -> Taker<'a> {
+        Taker {
+            index: &*self.0.deps.index,
+            progress: &*self.0.deps.progress,
+            cache: &self.0.sealed,
+            tenant,
+            now: self.now(),
+        }
+    }
+
     pub(crate) fn random(&self) -> Arc<dyn Random> {
         Arc::clone(&self.0.deps.random)
     }
@@ -95,6 +132,16 @@ impl Service {
 
     pub(crate) fn searches(&self) -> &Gate {
         &self.0.searches
+    }
+
+    pub(crate) fn streams(&self) -> &Gate {
+        &self.0.streams
+    }
+
+    /// What tenants may read. Never held across a wait.
+    pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
+        // Each change of it is one insertion.
+        self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Millis {

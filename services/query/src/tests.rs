@@ -3,4 +3,6 @@
 mod grpc;
 pub(crate) mod harness;
 mod http;
+mod indexed;
 mod run;
+mod stream;

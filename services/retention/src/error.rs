@@ -1,5 +1,6 @@
 //! Why retention stops.
 
+use domain::index::Corrupt;
 use eventlog::runner::{self, Failure};
 use eventlog::{Class as LogClass, TopicPartition};
 use proto::record::BadRecord;
@@ -32,6 +33,20 @@ pub enum Error {
         /// Its begin.
         start: u64,
         /// Where the position goes on.
+        next: u64,
+    },
+    /// The log has removed records before they were sealed.
+    #[error(
+        "{partition} begins at {start}, but the search index has its events only up to {next}: the log has removed \
+         what is in between, so the index of these events can't be made from it; start once with \
+         retention.index.skip_unsealed = true, then make the hours of these events anew with `sluice index rebuild`"
+    )]
+    UnsealedRemoved {
+        /// The enriched partition.
+        partition: TopicPartition,
+        /// Its begin.
+        start: u64,
+        /// Where the index goes on.
         next: u64,
     },
     /// The record before the stored position is not the one that was stored.
@@ -83,6 +98,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// Part of the index is not what was written.
+    #[error(transparent)]
+    Index(#[from] Corrupt),
     /// A partition failed for good.
     #[error(transparent)]
     Runner(#[from] runner::Error),
@@ -107,6 +125,8 @@ impl Error {
             Self::Store(error) => error.class() == StoreClass::Transient,
             Self::PositionAboveEnd { .. }
             | Self::RecordsRemoved { .. }
+            | Self::UnsealedRemoved { .. }
+            | Self::Index(_)
             | Self::OtherRecord { .. }
             | Self::FateMissing { .. }
             | Self::Runner(_) => false,

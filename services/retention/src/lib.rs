@@ -1,9 +1,11 @@
-//! Retention: reads enriched events and writes them to the store, each once.
+//! Retention: reads enriched events and writes them, and the index to search them by, to the store, each once.
 //!
 //! It promises:
 //! - a fate whose origin is not greater than the greatest that was applied is skipped, so fates that are
 //!   written again, and records that are read again, change nothing;
 //! - rows are durable before the position that covers them, so a crash in between only repeats puts;
+//! - each event that is stored is in the index before the position that covers it is: in a fresh segment, and since it
+//!   was sealed in a listed unit;
 //! - a partition goes on at the position in the store, after the record before it was compared with what the
 //!   position remembers of it: a partition that is not the one that was read stops this process;
 //! - a record that does not decode, or that comes before the one of the origin before its own, stops this process
@@ -13,26 +15,42 @@
 //!
 //! - [`config`]: settings; `start`: where a partition goes on; `fate`: enriched record -> fate, pure;
 //!   `worker`: one partition.
+//! - `batch`, `unsealed`: events -> segments of the index, and which are in memory, pure; `fresh`: those in the
+//!   store; `units`, `seal`: from segments to units.
+//! - [`merge`]: from several units to one; `merger`: the task that does it; [`rebuild`]: the index from the rows.
 
+mod batch;
 pub mod config;
 mod error;
 mod fate;
+mod fresh;
+pub mod merge;
+mod merger;
 pub mod metric_definitions;
+pub mod rebuild;
+mod seal;
 mod start;
+mod units;
+mod unsealed;
 mod worker;
 
 use std::sync::Arc;
 
 use chassis::clock::Clock;
+use chassis::random::Random;
 use domain::source::{FIRST_GENERATION, Lane, Source};
 use domain::topic;
 use eventlog::runner::{self, Processor};
 use eventlog::{Log, TopicPartition};
-use store::{Events, Progress};
+use store::{Events, Index, Progress};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use error::Error;
+
+use crate::merger::{Merger, Queue};
+use crate::worker::Retainer;
 
 /// The name of this service in the store's progress, and of its consumer group.
 pub const SERVICE: &str = store::STORING_SERVICE;
@@ -46,10 +64,14 @@ pub struct Deps {
     pub log: Arc<dyn Log>,
     /// Takes the rows.
     pub events: Arc<dyn Events>,
+    /// Takes the index.
+    pub index: Arc<dyn Index>,
     /// Takes the positions.
     pub progress: Arc<dyn Progress>,
     /// Says which rows are expired.
     pub clock: Arc<dyn Clock>,
+    /// Names what is written only once.
+    pub random: Arc<dyn Random>,
     /// The generation of the topics.
     pub generation: u32,
 }
@@ -59,22 +81,30 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
     metric_definitions::describe();
     let options = config.runner_options();
     let (log, group) = (deps.log.clone(), group(deps.generation));
-    let processor = Arc::new(processor(&config, deps));
-    runner::run(
-        log,
-        &group,
-        &[topic::enriched(LANE)],
-        processor,
-        options,
-        shutdown,
-    )
-    .await?;
-    Ok(())
+    // Dropped with this, whatever ends it.
+    let mut merging = JoinSet::new();
+    let queue = if config.index.merge {
+        let (merger, queue) = Merger::new(&deps, &config.index);
+        merging.spawn(merger.run());
+        queue
+    } else {
+        Queue::default()
+    };
+    let processor = Arc::new(Retainer::new(deps, &config, queue));
+    let topics = [topic::enriched(LANE)];
+    let running = runner::run(log, &group, &topics, processor, options, shutdown);
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            result = &mut running => return Ok(result?),
+            Some(ended) = merging.join_next() => tracing::error!(?ended, "units are merged no more"),
+        }
+    }
 }
 
-/// What makes the workers of partitions, for a runner or for a test that takes its part.
+/// What makes the workers of partitions, for a runner or for a test that takes its part. Nothing is merged.
 pub fn processor(config: &Config, deps: Deps) -> impl Processor + use<> {
-    worker::Retainer::new(deps, config)
+    Retainer::new(deps, config, Queue::default())
 }
 
 /// The group of a generation: commits to topics that are gone must not be taken for commits to these.

@@ -1,5 +1,13 @@
-//! Stories over a log and a store in directories. `start`: where a partition goes on, and when it is refused.
+//! Stories over a log and a store in directories. `start`: where a partition goes on, and when it is refused; `index`:
+//! what is written of the search index, as `reader` finds it; `crashes`: whatever call of the store fails (`faulty`);
+//! `merges`, `rebuilds`: what becomes of it later.
 
+mod crashes;
+mod faulty;
+mod index;
+mod merges;
+mod reader;
+mod rebuilds;
 mod start;
 
 use std::sync::Arc;
@@ -9,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chassis::clock::Manual;
+use chassis::random;
 use domain::cursor::Order;
 use domain::enrich::Context;
 use domain::event::{Body, Event, Generic, Priority, Severity};
@@ -28,8 +37,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::worker::Retainer;
-use crate::{Deps, LANE, SERVICE, run, source};
+use crate::{Deps, LANE, SERVICE, processor, run, source};
 
 const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -43,11 +51,11 @@ struct System {
     dirs: [TempDir; 2],
 }
 
-fn open_log(dir: &TempDir, clock: Arc<Manual>) -> Arc<embedded::Embedded> {
+fn open_log(dir: &TempDir, partitions: u32, clock: Arc<Manual>) -> Arc<embedded::Embedded> {
     use chassis::clock::Clock;
     let enriched = TopicConfig {
         name: topic::enriched(LANE).to_owned(),
-        partitions: 2,
+        partitions,
         retention: Retention::Age(Duration::from_mins(1)),
     };
     let config = embedded::Config::new(vec![enriched], Arc::new(move || clock.now_ms()));
@@ -56,11 +64,15 @@ fn open_log(dir: &TempDir, clock: Arc<Manual>) -> Arc<embedded::Embedded> {
 
 impl System {
     fn new() -> Self {
+        Self::with_partitions(2)
+    }
+
+    fn with_partitions(partitions: u32) -> Self {
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let clock = Arc::new(Manual::at(NOW.as_ms()));
         let store_config = store::embedded::Config::new(Arc::new(|| NOW));
         Self {
-            log: open_log(&dirs[0], clock.clone()),
+            log: open_log(&dirs[0], partitions, clock.clone()),
             store: store::embedded::Embedded::open(dirs[1].path(), store_config).unwrap(),
             clock,
             dirs,
@@ -70,7 +82,7 @@ impl System {
     /// The same store with a new, empty topic.
     fn with_topic_made_anew(mut self) -> Self {
         self.dirs[0] = tempfile::tempdir().unwrap();
-        self.log = open_log(&self.dirs[0], self.clock.clone());
+        self.log = open_log(&self.dirs[0], 2, self.clock.clone());
         self
     }
 
@@ -82,8 +94,10 @@ impl System {
         Deps {
             log: self.log.clone(),
             events,
+            index: Arc::new(self.store.clone()),
             progress: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
+            random: Arc::new(random::System),
             generation: FIRST_GENERATION,
         }
     }
@@ -103,7 +117,7 @@ impl System {
 
     /// A worker where it begins, with the records from there on.
     async fn assigned(&self, deps: Deps, config: &Config) -> Result<(Box<dyn Worker>, Vec<Record>), Failure> {
-        let assignment = Retainer::new(deps, config).assigned(&partition(), None).await?;
+        let assignment = processor(config, deps).assigned(&partition(), None).await?;
         let records = self
             .log
             .read(&partition(), assignment.start, READ_BYTES, Duration::ZERO)
@@ -231,13 +245,14 @@ impl Events for Forgetful {
         }
     }
 
-    async fn fetch(
+    async fn fetch_in(
         &self,
         tenant: &TenantId,
         ids: &[EventId],
+        classes: &[RetentionClass],
         now: Millis,
     ) -> Result<Vec<Enriched>, store::Error> {
-        self.store.fetch(tenant, ids, now).await
+        self.store.fetch_in(tenant, ids, classes, now).await
     }
 
     async fn ids(

@@ -1,47 +1,110 @@
-//! One enriched partition: applies each origin once, gathers its events, writes them and then the position.
+//! One enriched partition: applies each origin once, gathers its events, writes them, their part of the index and then
+//! the position.
+//!
+//! The order of writing is what everything rests on: rows, fresh segments, position; and units, then the mark. What is
+//! behind the mark is read again after a restart, into memory only as far as it is stored.
+
+mod metrics;
+mod sealing;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chassis::clock::Clock;
+use chassis::random::Random;
+use domain::index::manifest::Minute;
 use domain::record::Enriched;
 use domain::source::Source;
 use domain::time::Millis;
 use eventlog::runner::{Assignment, Failure, Processor, Worker};
 use eventlog::{Log, Record, TopicPartition};
-use metrics::Counter;
+use store::index::{FRESH_LIFE_MS, Index, Mark};
 use store::{Events, Position, Progress};
+use tokio::time::Instant;
 
-use crate::config::Config;
-use crate::error::Error;
-use crate::{Deps, SERVICE, fate, metric_definitions as definitions, source, start};
+use self::metrics::Metrics;
+use crate::batch::Batch;
+use crate::config::{self, Config};
+use crate::error::{BadFate, Error};
+use crate::fresh::Fresh;
+use crate::merger::Queue;
+use crate::seal::{self, Sealer};
+use crate::start::{self, Start};
+use crate::unsealed::{Limits, Reason, Unsealed};
+use crate::{Deps, SERVICE, fate, source};
 
 /// Makes the workers.
 pub(crate) struct Retainer {
     log: Arc<dyn Log>,
     events: Arc<dyn Events>,
+    index: Arc<dyn Index>,
     progress: Arc<dyn Progress>,
     clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     generation: u32,
     put_bytes: usize,
+    settings: config::Index,
+    merges: Queue,
 }
 
 impl Retainer {
-    pub(crate) fn new(deps: Deps, config: &Config) -> Self {
+    pub(crate) fn new(deps: Deps, config: &Config, merges: Queue) -> Self {
         let Deps {
             log,
             events,
+            index,
             progress,
             clock,
+            random,
             generation,
         } = deps;
         Self {
             log,
             events,
+            index,
             progress,
             clock,
+            random,
             generation,
             put_bytes: config.put.as_usize(),
+            settings: config.index.clone(),
+            merges,
+        }
+    }
+
+    fn worker(&self, partition: &TopicPartition, source: Source, start: Start) -> Storing {
+        let Start {
+            stored,
+            mark,
+            lacks_unsealed,
+            ..
+        } = start;
+        let sealer = Sealer {
+            index: self.index.clone(),
+            random: self.random.clone(),
+            clock: self.clock.clone(),
+            source,
+            metrics: seal::Metrics::new(),
+        };
+        Storing {
+            partition: partition.clone(),
+            source,
+            events: self.events.clone(),
+            fresh: Fresh::new(self.index.clone(), source, &*self.random),
+            progress: self.progress.clone(),
+            clock: self.clock.clone(),
+            put_bytes: self.put_bytes,
+            batch: Batch::default(),
+            applied: mark.map(|mark| mark.position),
+            minute: mark.map_or(Minute(i64::MIN), |mark| mark.minute),
+            read_again: stored.map(|stored| stored.origin),
+            lacks_unsealed,
+            stored,
+            mark,
+            unsealed: Unsealed::new(Limits::from(&self.settings)),
+            sealer,
+            merges: self.merges.clone(),
+            metrics: Metrics::new(partition),
         }
     }
 }
@@ -54,23 +117,15 @@ impl Processor for Retainer {
         _committed: Option<u64>,
     ) -> Result<Assignment, Failure> {
         let source = source(partition, self.generation);
-        let (position, start) = start::of_partition(&*self.log, &*self.progress, partition, source)
+        let positions = (&*self.progress, &*self.index);
+        let skip_unsealed = self.settings.skip_unsealed;
+        let start = start::of_partition(&*self.log, positions, partition, source, skip_unsealed)
             .await
             .map_err(Error::into_failure)?;
-        let worker = Box::new(Storing {
-            partition: partition.clone(),
-            source,
-            events: self.events.clone(),
-            progress: self.progress.clone(),
-            clock: self.clock.clone(),
-            put_bytes: self.put_bytes,
-            rows: Vec::new(),
-            rows_bytes: 0,
-            applied: position,
-            stored: position,
-            metrics: Metrics::new(),
-        });
-        Ok(Assignment { worker, start })
+        Ok(Assignment {
+            worker: Box::new(self.worker(partition, source, start)),
+            start: start.offset,
+        })
     }
 }
 
@@ -79,16 +134,27 @@ struct Storing {
     partition: TopicPartition,
     source: Source,
     events: Arc<dyn Events>,
+    fresh: Fresh,
     progress: Arc<dyn Progress>,
     clock: Arc<dyn Clock>,
     put_bytes: usize,
     /// Events to write, at most `put_bytes` of records and one more.
-    rows: Vec<Enriched>,
-    rows_bytes: usize,
+    batch: Batch,
     /// Behind the last record that was taken.
     applied: Option<Position>,
+    /// The greatest minute of a record up to there.
+    minute: Minute,
+    /// Up to this origin rows and fresh segments are stored; they are only indexed again.
+    read_again: Option<u64>,
+    /// Whether origins up to `read_again` may be missing.
+    lacks_unsealed: bool,
     /// What the store has.
     stored: Option<Position>,
+    /// What the store has of the index in units.
+    mark: Option<Mark>,
+    unsealed: Unsealed,
+    sealer: Sealer,
+    merges: Queue,
     metrics: Metrics,
 }
 
@@ -104,8 +170,19 @@ impl Worker for Storing {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
-        self.put().await.map_err(Error::into_failure)?;
-        self.advance().await.map_err(Error::into_failure)
+        self.write().await.map_err(Error::into_failure)
+    }
+
+    async fn tick(&mut self) -> Result<(), Failure> {
+        self.flush().await
+    }
+
+    /// What is sealed is not read again by who takes over, and topics that are made anew leave nothing unsealed.
+    async fn close(&mut self) -> Result<(), Failure> {
+        if self.unsealed.is_begun() {
+            self.seal_all(Reason::Close).await.map_err(Error::into_failure)?;
+        }
+        Ok(())
     }
 }
 
@@ -125,90 +202,127 @@ impl Storing {
         {
             return Ok(());
         }
-        if self.rows_bytes >= self.put_bytes {
+        if self.batch.bytes >= self.put_bytes {
             self.put().await?;
         }
-        let bad = |reason| Error::BadFate {
-            partition: self.partition.clone(),
-            offset: record.offset,
-            reason,
-        };
-        let origin = fate::origin(record).map_err(bad)?;
+        let origin = fate::origin(record).map_err(|reason| self.bad(record, reason))?;
         let greatest = self.applied.map(|applied| applied.origin);
         if greatest.is_some_and(|greatest| origin <= greatest) {
             self.metrics.repeated.increment(1);
         } else {
-            let event = fate::event(record).map_err(bad)?;
+            let event = fate::event(record).map_err(|reason| self.bad(record, reason))?;
             self.check_next(greatest, origin, record.offset)?;
-            self.gather(event, record.bytes());
+            self.gather(event, origin, record).await?;
         }
+        self.minute = self
+            .minute
+            .max(Minute::of(Millis::from_ms(record.appended_at_ms)));
         self.applied = Some(Position {
             next_offset: record.offset + 1,
             origin: origin.max(greatest.unwrap_or(0)),
             appended_at_ms: record.appended_at_ms,
             checksum: start::checksum(record),
         });
+        self.unsealed.begin(Instant::now());
         Ok(())
     }
 
-    fn gather(&mut self, event: Option<Enriched>, bytes: usize) {
-        match event {
-            Some(event) => {
-                self.rows.push(event);
-                self.rows_bytes += bytes;
-                self.metrics.stored.increment(1);
-            }
-            None => self.metrics.marker.increment(1),
+    async fn gather(&mut self, event: Option<Enriched>, origin: u64, record: &Record) -> Result<(), Error> {
+        let is_stored = self.read_again.is_some_and(|stored| origin <= stored);
+        if self.batch.is_stored != is_stored {
+            self.put().await?;
+            self.batch.is_stored = is_stored;
+        }
+        match (&event, is_stored) {
+            (_, true) => self.metrics.read_again.increment(1),
+            (Some(_), false) => self.metrics.stored.increment(1),
+            (None, false) => self.metrics.marker.increment(1),
+        }
+        if let Some(event) = event {
+            self.batch.add(event, origin, record.bytes());
+        }
+        // Its fresh segment may be gone before the next seal is due.
+        if is_stored && self.now().as_ms().saturating_sub(record.appended_at_ms) > FRESH_LIFE_MS / 2 {
+            self.unsealed.hurry();
+        }
+        Ok(())
+    }
+
+    fn bad(&self, record: &Record, reason: BadFate) -> Error {
+        Error::BadFate {
+            partition: self.partition.clone(),
+            offset: record.offset,
+            reason,
         }
     }
 
+    fn now(&self) -> Millis {
+        Millis::from_ms(self.clock.now_ms())
+    }
+
     /// Fates have no gaps. Behind one, the missing fates would be taken for repeated should they come after all.
-    fn check_next(&self, greatest: Option<u64>, origin: u64, offset: u64) -> Result<(), Error> {
-        match greatest.map(|greatest| greatest + 1) {
-            Some(missing) if missing < origin => Err(Error::FateMissing {
-                partition: self.partition.clone(),
-                offset,
-                origin,
-                missing,
-            }),
-            _ => Ok(()),
+    fn check_next(&mut self, greatest: Option<u64>, origin: u64, offset: u64) -> Result<(), Error> {
+        let missing = greatest.map_or(0, |greatest| greatest + 1);
+        if self.lacks_unsealed
+            && missing < origin
+            && self.read_again.is_some_and(|stored| origin <= stored + 1)
+        {
+            tracing::warn!(
+                partition = %self.partition, first = missing, last = origin - 1,
+                "events of these origins are not in the search index: make their hours anew",
+            );
+            return Ok(());
         }
+        if greatest.is_none() || missing >= origin {
+            return Ok(());
+        }
+        Err(Error::FateMissing {
+            partition: self.partition.clone(),
+            offset,
+            origin,
+            missing,
+        })
+    }
+
+    /// Makes everything that was taken durable, and seals what is due.
+    async fn write(&mut self) -> Result<(), Error> {
+        self.put().await?;
+        if self.mark.is_none() && self.applied.is_some() {
+            // Where there is a position there is a mark, so that one without the other tells of a time before it.
+            self.seal_all(Reason::First).await?;
+        }
+        self.advance().await?;
+        self.seal_due().await
     }
 
     /// Writes what is gathered; after an error all of it is written again.
     async fn put(&mut self) -> Result<(), Error> {
-        if !self.rows.is_empty() {
-            let now = Millis::from_ms(self.clock.now_ms());
-            self.events.put(&self.rows, now).await?;
-            self.rows.clear();
-            self.rows_bytes = 0;
+        if self.batch.is_empty() {
+            return Ok(());
         }
+        let now = self.now();
+        if !self.batch.is_stored {
+            self.events.put(&self.batch.rows, now).await?;
+        }
+        let is_stored = self.batch.is_stored;
+        let segments = self.batch.segments(now);
+        if !is_stored {
+            self.fresh.put(segments, self.minute, now).await?;
+        }
+        self.unsealed
+            .keep(std::mem::take(&mut self.batch).into_segments());
+        self.batch.is_stored = is_stored;
+        self.metrics.unsealed(&self.unsealed);
         Ok(())
     }
 
     /// Stores the position, after the rows that it covers.
     async fn advance(&mut self) -> Result<(), Error> {
-        if let Some(position) = self.applied.filter(|_| self.applied != self.stored) {
+        let next = |position: Option<Position>| position.map(|position| position.next_offset);
+        if let Some(position) = self.applied.filter(|_| next(self.applied) > next(self.stored)) {
             self.progress.advance(SERVICE, self.source, position).await?;
             self.stored = self.applied;
         }
         Ok(())
-    }
-}
-
-struct Metrics {
-    stored: Counter,
-    marker: Counter,
-    repeated: Counter,
-}
-
-impl Metrics {
-    fn new() -> Self {
-        let fates = |outcome: &'static str| metrics::counter!(definitions::FATES, "outcome" => outcome);
-        Self {
-            stored: fates("stored"),
-            marker: fates("marker"),
-            repeated: fates("repeated"),
-        }
     }
 }

@@ -6,13 +6,14 @@
 //!
 //! - `questions`: what a worker has asked and nobody has decided; `wire`: appends; `desk`: writes of the store.
 //! - `topics`: the two topics, which can be made anew; `actor`: a worker that is driven by hand; `event`: events.
-//! - `world`: all of them, and what must hold in the end.
+//! - `world`: all of them, and what must hold in the end; `index`: the search index as a reader finds it.
 //! - `interleavings`, `recreated`: stories that broke earlier drafts; `schedules`: any others.
 #![expect(clippy::unwrap_used, reason = "a model fails by panicking")]
 
 mod actor;
 mod desk;
 mod event;
+mod index;
 mod interleavings;
 mod questions;
 mod recreated;

@@ -265,7 +265,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         1 => (0..4_usize).prop_map(Doing::Start),
         3 => (1..6_usize).prop_map(Doing::Process),
         3 => Just(Doing::Flush),
-        6 => Just(Doing::Succeed),
+        12 => Just(Doing::Succeed),
         1 => (0..4_usize, 0..4_usize).prop_map(|(done, heard)| Doing::Fail(done, heard)),
         1 => (0..4_usize).prop_map(Doing::Delay),
         2 => Just(Doing::Commit),
@@ -280,7 +280,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u16>().prop_map(Step::Delete),
         1 => any::<u64>().prop_map(Step::Marker),
         16 => (0..2_usize, doing()).prop_map(|(process, doing)| Step::Enrich(process, doing)),
-        12 => (0..2_usize, doing()).prop_map(|(process, doing)| Step::Store(process, doing)),
+        20 => (0..2_usize, doing()).prop_map(|(process, doing)| Step::Store(process, doing)),
         2 => any::<usize>().prop_map(Step::Land),
     ]
 }
@@ -323,7 +323,7 @@ fn any_schedule_stores_each_acknowledged_event_once() {
         ..ProptestConfig::default()
     };
     let unused = RefCell::new((Engines::new(CASES_PER_ENGINES), 0..CASES_PER_ENGINES));
-    let ran = TestRunner::new(config).run(&vec(step(), 1..120), |steps| {
+    let ran = TestRunner::new(config).run(&vec(step(), 1..200), |steps| {
         let mut unused = unused.borrow_mut();
         let case = unused.1.next().unwrap_or_else(|| {
             *unused = (Engines::new(CASES_PER_ENGINES), 1..CASES_PER_ENGINES);

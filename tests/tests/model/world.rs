@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chassis::clock::Manual;
 use chassis::config::ByteSize;
+use chassis::random;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::source::{FIRST_GENERATION, Lane, Source};
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 use crate::actor::{Actor, Flow};
 use crate::desk::{Desk, Write};
 use crate::event::{NOW, id, is_of_older_build, origin, tenant, valid};
+use crate::index;
 use crate::topics::{Topics, accepted, enriched};
 use crate::wire::{Append, Wire};
 
@@ -162,11 +164,17 @@ impl World {
         let deps = retention::Deps {
             log: self.topics.clone(),
             events: desk.clone(),
+            index: desk.clone(),
             progress: desk.clone(),
             clock: self.clock.clone(),
+            random: Arc::new(random::System),
             generation: self.generation,
         };
-        let processor = retention::processor(&retention::Config::default(), deps);
+        // A few flushes are a seal, of the tenant and then of all.
+        let mut config = retention::Config::default();
+        config.index.tenant_segments = 2;
+        config.index.unsealed = ByteSize::bytes(1500);
+        let processor = retention::processor(&config, deps);
         // The runner has commits of this group too, and retention pays no heed to them.
         let actor = Actor::assigned(
             &processor,
@@ -290,17 +298,23 @@ impl World {
         }
     }
 
-    /// No position covers an event that is not shown though nobody deleted it.
+    /// No position covers an event that is not shown, or not indexed, though nobody deleted it.
     pub(crate) async fn assert_covered(&self) {
         let Some(position) = self.position().await else {
             return;
         };
         let shown: BTreeSet<EventId> = self.shown().await.into_iter().collect();
+        let indexed = index::ids(&self.store, &self.tenant()).await;
         for (origin, fate) in self.first_fates().await.range(..=position.origin) {
             let is_there = event_of(fate).is_none_or(|id| shown.contains(&id) || self.deleted.contains(&id));
             assert!(
                 is_there,
                 "progress covers origin {origin}, whose event is missing"
+            );
+            let is_indexed = event_of(fate).is_none_or(|id| indexed.contains(&id));
+            assert!(
+                is_indexed,
+                "progress covers origin {origin}, whose event is not in the index"
             );
         }
     }
@@ -326,6 +340,9 @@ impl World {
             .copied()
             .collect();
         assert_eq!(self.shown().await, expected);
+        let indexed = index::ids(&self.store, &self.tenant()).await;
+        let missing: Vec<_> = expected.iter().filter(|id| !indexed.contains(id)).collect();
+        assert!(missing.is_empty(), "not in the index: {missing:?}");
     }
 
     /// The events that were acknowledged, but for those that an older build was the first to decide on.

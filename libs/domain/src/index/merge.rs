@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use super::page::{Cursor, Posting};
+use super::page::{Cursor, Page, Posting};
 use super::segment::Segment;
 use super::unit::{MAX_EVENTS, Walk, Whole, Writer};
 use super::{Corrupt, posting};
@@ -175,11 +175,12 @@ fn each_term<B: AsRef<[u8]>>(
     maps: &[Map],
     mut take: impl FnMut(&[u8], &mut [u32]),
 ) -> Result<(), Corrupt> {
-    let mut walks: Vec<_> = inputs.iter().map(Terms::new).collect();
+    let mut walks = inputs.iter().map(Terms::new).collect::<Result<Vec<_>, _>>()?;
+    let mut next_positions = vec![Vec::new(); inputs.len()];
     let mut heap = BinaryHeap::with_capacity(inputs.len());
     for (input, walk) in walks.iter_mut().enumerate() {
         let mut term = Vec::new();
-        if walk.advance(&mut term)? {
+        if walk.advance(&mut term, &mut next_positions[input])? {
             heap.push(Reverse(Next { term, input }));
         }
     }
@@ -189,9 +190,9 @@ fn each_term<B: AsRef<[u8]>>(
             flush(&term, &mut positions, &mut take);
             term.clone_from(&next.term);
         }
-        let walk = &mut walks[next.input];
-        maps[next.input].extend(&walk.positions, &mut positions);
-        if walk.advance(&mut next.term)? {
+        let own = &mut next_positions[next.input];
+        maps[next.input].extend(own, &mut positions);
+        if walks[next.input].advance(&mut next.term, own)? {
             heap.push(Reverse(next));
         }
     }
@@ -212,40 +213,39 @@ fn flush(term: &[u8], positions: &mut Vec<u32>, take: &mut impl FnMut(&[u8], &mu
 }
 
 /// The terms of one input.
-struct Terms<'a, B> {
-    of: &'a Input<B>,
-    cursor: Cursor,
-    walk: Walk,
-    positions: Vec<u32>,
+enum Terms<'a, B> {
+    Segment { events: u32, page: Page, cursor: Cursor },
+    Unit(&'a Whole<B>, Walk),
 }
 
 impl<'a, B: AsRef<[u8]>> Terms<'a, B> {
-    fn new(of: &'a Input<B>) -> Self {
-        let cursor = match of {
-            Input::Segment(segment) => segment.page.begin(),
-            Input::Unit(_) => Cursor::default(),
-        };
-        Self {
-            of,
-            cursor,
-            walk: Walk::default(),
-            positions: Vec::new(),
-        }
+    fn new(of: &'a Input<B>) -> Result<Self, Corrupt> {
+        Ok(match of {
+            Input::Unit(unit) => Self::Unit(unit, Walk::default()),
+            Input::Segment(segment) => {
+                let page = segment.page()?;
+                Self::Segment {
+                    events: u32::try_from(segment.ids().len()).unwrap_or(u32::MAX),
+                    cursor: page.begin(),
+                    page,
+                }
+            }
+        })
     }
 
-    fn advance(&mut self, term: &mut Vec<u8>) -> Result<bool, Corrupt> {
-        let segment = match self.of {
-            Input::Unit(unit) => return self.walk.advance(unit, term, &mut self.positions),
-            Input::Segment(segment) => segment,
+    /// Passes the next term: it is put into `term`, its positions into `positions`. False at the end.
+    fn advance(&mut self, term: &mut Vec<u8>, positions: &mut Vec<u32>) -> Result<bool, Corrupt> {
+        let (events, page, cursor) = match self {
+            Self::Unit(unit, walk) => return walk.advance(unit, term, positions),
+            Self::Segment { events, page, cursor } => (*events, page, cursor),
         };
-        let Some(Posting::Inline(bytes)) = self.cursor.advance(&segment.page)? else {
+        let Some(Posting::Inline(bytes)) = cursor.advance(page)? else {
             return Ok(false);
         };
-        self.positions.clear();
-        let end = u32::try_from(segment.ids().len()).unwrap_or(u32::MAX);
-        posting::decode_into(bytes, end, &mut self.positions)?;
+        positions.clear();
+        posting::decode_into(bytes, events, positions)?;
         term.clear();
-        term.extend_from_slice(self.cursor.term());
+        term.extend_from_slice(cursor.term());
         Ok(true)
     }
 }

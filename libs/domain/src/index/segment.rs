@@ -156,7 +156,8 @@ pub struct Segment {
     class: Class,
     expires_at: Millis,
     ids: Vec<EventId>,
-    pub(super) page: Page,
+    /// The page as it was stored: most segments are passed over by the ids alone.
+    packed: Vec<u8>,
 }
 
 impl Segment {
@@ -172,7 +173,7 @@ impl Segment {
             class,
             expires_at,
             ids,
-            page: Page::decode(reader.rest())?,
+            packed: reader.rest().to_vec(),
         })
     }
 
@@ -203,20 +204,29 @@ impl Segment {
 
     /// Bytes in memory, about.
     pub fn bytes(&self) -> usize {
-        self.ids.len() * 16 + self.page.bytes()
+        self.ids.len() * 16 + self.packed.len()
+    }
+
+    /// The terms. Unpacked each time.
+    pub fn page(&self) -> Result<Page, Corrupt> {
+        Page::decode(&self.packed)
     }
 
     /// The positions of events that may match; none for every one.
     pub fn candidates(&self, prune: &Prune) -> Result<Option<RoaringBitmap>, Corrupt> {
-        let resolved = Resolved::of(prune, &mut |range| self.find(range))?;
+        if *prune == Prune::Every {
+            return Ok(None);
+        }
+        let page = self.page()?;
+        let resolved = Resolved::of(prune, &mut |range| self.find(&page, range))?;
         Ok(resolved.bound())
     }
 
-    fn find(&self, range: &TermRange) -> Result<Found, Corrupt> {
+    fn find(&self, page: &Page, range: &TermRange) -> Result<Found, Corrupt> {
         let end = u32::try_from(self.ids.len()).map_err(|_| CORRUPT)?;
         let mut found = Found::default();
-        let mut cursor = self.page.seek(&range.begin)?;
-        while let Some(posting) = cursor.advance(&self.page)? {
+        let mut cursor = page.seek(&range.begin)?;
+        while let Some(posting) = cursor.advance(page)? {
             if cursor.term() >= range.end.as_slice() {
                 break;
             }

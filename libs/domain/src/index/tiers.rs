@@ -5,8 +5,9 @@
 //! |---|---|---|
 //! | 0 | what was sealed at once, within one hour | |
 //! | 1 | an hour | 10 minutes after its end |
-//! | 2 | a day | an hour after its end |
-//! | 3 | eight days, of which a period has four | six hours after their end |
+//! | 2 | four hours | 20 minutes after their end |
+//! | 3 | a day | an hour after its end |
+//! | 4 | eight days, of which a period has four | six hours after their end |
 //!
 //! In an hour that is open, eight units of about one size become one. No merge makes more than one unit: what would
 //! have more than [`MAX_EVENTS`] is left alone. What comes late waits until there is enough of it.
@@ -32,7 +33,7 @@ struct Level {
     grace_ms: i64,
 }
 
-const LEVELS: [Level; 3] = [
+const LEVELS: [Level; 4] = [
     Level {
         number: 1,
         block_ms: HOUR_MS,
@@ -40,11 +41,16 @@ const LEVELS: [Level; 3] = [
     },
     Level {
         number: 2,
+        block_ms: 4 * HOUR_MS,
+        grace_ms: HOUR_MS / 3,
+    },
+    Level {
+        number: 3,
         block_ms: 24 * HOUR_MS,
         grace_ms: HOUR_MS,
     },
     Level {
-        number: 3,
+        number: 4,
         block_ms: 8 * 24 * HOUR_MS,
         grace_ms: 6 * HOUR_MS,
     },

@@ -27,6 +27,7 @@ fn options() -> Options {
             first: Duration::from_millis(1),
             max: Duration::from_millis(5),
         },
+        ..Options::default()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Assignment, Call, Failure, Options, Processor, Worker};
@@ -65,30 +65,68 @@ struct Unflushed {
     since: Instant,
 }
 
+/// When what is called.
+struct Pace {
+    unflushed: Option<Unflushed>,
+    /// The end of the last flush, none before the first.
+    flushed: Option<Instant>,
+    /// The last time the worker was called that counts as a tick.
+    ticked: Instant,
+    metrics: Metrics,
+}
+
+impl Pace {
+    fn new(task: &Task) -> Self {
+        Self {
+            unflushed: None,
+            flushed: None,
+            ticked: Instant::now(),
+            metrics: Metrics::new(task),
+        }
+    }
+
+    fn flushed(&mut self) {
+        self.unflushed = None;
+        self.ticked = Instant::now();
+        self.flushed = Some(self.ticked);
+    }
+
+    /// When a task without records flushes what is not flushed or, where everything is, ticks.
+    fn next_call_at(&self, options: &Options) -> Instant {
+        let Some(unflushed) = &self.unflushed else {
+            return self.ticked + options.tick_every;
+        };
+        let apart = self.flushed.map(|flushed| flushed + options.flush_apart);
+        apart
+            .unwrap_or(unflushed.since)
+            .min(unflushed.since + options.flush_every)
+    }
+}
+
 impl Task {
     pub(super) async fn run(mut self) -> Result<(), Stopped> {
         let Some(Assignment { mut worker, start }) = self.assign().await? else {
             return Ok(());
         };
         self.report(Event::Ready { start }).await;
-        let metrics = Metrics::new(&self);
-        let mut unflushed = None;
-        while let Some(records) = self.next_batch(&mut worker, &mut unflushed, &metrics).await? {
+        let mut pace = Pace::new(&self);
+        while let Some(records) = self.next_batch(&mut worker, &mut pace).await? {
             if self.process(&mut worker, &records).await? == Flow::Drain {
                 // The worker may be half way through the batch, so nothing more can be flushed.
                 return Ok(());
             }
-            let unflushed_now = grown(unflushed.take(), &records);
-            let due = unflushed_now.bytes >= self.options.flush_bytes
-                || unflushed_now.since.elapsed() >= self.options.flush_every;
-            unflushed = Some(unflushed_now);
-            if due && self.flush(&mut worker, &mut unflushed, &metrics).await? == Flow::Drain {
+            let unflushed = grown(pace.unflushed.take(), &records);
+            let due = unflushed.bytes >= self.options.flush_bytes
+                || unflushed.since.elapsed() >= self.options.flush_every;
+            pace.unflushed = Some(unflushed);
+            if due && self.flush(&mut worker, &mut pace).await? == Flow::Drain {
                 return Ok(());
             }
         }
-        self.flush(&mut worker, &mut unflushed, &metrics)
-            .await
-            .map(|_| ())
+        if self.flush(&mut worker, &mut pace).await? == Flow::Continue {
+            self.close(&mut worker).await;
+        }
+        Ok(())
     }
 
     async fn assign(&self) -> Result<Option<Assignment>, Stopped> {
@@ -108,26 +146,36 @@ impl Task {
         }
     }
 
-    /// The next batch, or nothing when the task is to drain. Flushes when it would have to wait.
+    /// The next batch, or nothing when the task is to drain. Flushes, or ticks, when it would have to wait.
     async fn next_batch(
         &mut self,
         worker: &mut Box<dyn Worker>,
-        unflushed: &mut Option<Unflushed>,
-        metrics: &Metrics,
+        pace: &mut Pace,
     ) -> Result<Option<Vec<Record>>, Stopped> {
-        if self.drain.is_cancelled() {
-            return Ok(None);
-        }
-        if let Ok(records) = self.batches.try_recv() {
-            return Ok(Some(records));
-        }
-        if self.flush(worker, unflushed, metrics).await? == Flow::Drain {
-            return Ok(None);
-        }
-        tokio::select! {
-            biased;
-            () = self.drain.cancelled() => Ok(None),
-            records = self.batches.recv() => Ok(records),
+        loop {
+            if self.drain.is_cancelled() {
+                return Ok(None);
+            }
+            if let Ok(records) = self.batches.try_recv() {
+                return Ok(Some(records));
+            }
+            let due = pace.next_call_at(&self.options);
+            if due > Instant::now() {
+                tokio::select! {
+                    biased;
+                    () = self.drain.cancelled() => return Ok(None),
+                    records = self.batches.recv() => return Ok(records),
+                    () = sleep_until(due) => {}
+                }
+            }
+            let flow = if pace.unflushed.is_some() {
+                self.flush(worker, pace).await?
+            } else {
+                self.tick(worker, pace).await?
+            };
+            if flow == Flow::Drain {
+                return Ok(None);
+            }
         }
     }
 
@@ -148,13 +196,8 @@ impl Task {
         }
     }
 
-    async fn flush(
-        &self,
-        worker: &mut Box<dyn Worker>,
-        unflushed: &mut Option<Unflushed>,
-        metrics: &Metrics,
-    ) -> Result<Flow, Stopped> {
-        let Some(Unflushed { next, records, .. }) = *unflushed else {
+    async fn flush(&self, worker: &mut Box<dyn Worker>, pace: &mut Pace) -> Result<Flow, Stopped> {
+        let Some(Unflushed { next, records, .. }) = pace.unflushed else {
             return Ok(Flow::Continue);
         };
         let mut retry = Retry::new(self, Call::Flush);
@@ -163,19 +206,44 @@ impl Task {
             match worker.flush().await {
                 Ok(()) => {
                     retry.succeeded();
-                    metrics.flush_seconds.record(started.elapsed());
-                    metrics.flushed_records.increment(records);
-                    *unflushed = None;
+                    pace.metrics.flush_seconds.record(started.elapsed());
+                    pace.metrics.flushed_records.increment(records);
+                    pace.flushed();
                     self.report(Event::Flushed { next }).await;
                     return Ok(Flow::Continue);
                 }
                 Err(failure) => {
                     if retry.wait(failure).await? == Flow::Drain {
-                        *unflushed = None;
+                        pace.unflushed = None;
                         return Ok(Flow::Drain);
                     }
                 }
             }
+        }
+    }
+
+    async fn tick(&self, worker: &mut Box<dyn Worker>, pace: &mut Pace) -> Result<Flow, Stopped> {
+        let mut retry = Retry::new(self, Call::Tick);
+        loop {
+            match worker.tick().await {
+                Ok(()) => {
+                    retry.succeeded();
+                    pace.ticked = Instant::now();
+                    return Ok(Flow::Continue);
+                }
+                Err(failure) => {
+                    if retry.wait(failure).await? == Flow::Drain {
+                        return Ok(Flow::Drain);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn close(&self, worker: &mut Box<dyn Worker>) {
+        if let Err(failure) = worker.close().await {
+            let Task { partition, group, .. } = self;
+            tracing::info!(%group, %partition, call = %Call::Close, %failure, "partition is given up as it is");
         }
     }
 
@@ -275,3 +343,6 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,24 @@ async fn put_some(store: &Subject) -> [Page; 5] {
     all
 }
 
+/// In any order, each once, and without those that are not there.
+pub async fn pages_with_given_keys_are_found(store: &Subject) {
+    let all = put_some(store).await;
+    let keys: Vec<Vec<u8>> = [b"\x01b".as_slice(), b"\x00", b"\x01c", b"\x01a\x00"]
+        .map(<[u8]>::to_vec)
+        .into();
+    let mut found = store.index.pages_at(UNIT, &keys).await.expect("pages are read");
+    found.sort();
+    assert_eq!(found, [all[0].clone(), all[2].clone(), all[3].clone()]);
+    let many: Vec<Vec<u8>> = (0..250_u8).map(|n| vec![n]).collect();
+    let found = store.index.pages_at(UNIT, &many).await.expect("pages are read");
+    assert_eq!(found, [all[0].clone()]);
+    assert_eq!(
+        store.index.pages_at(UNIT, &[]).await.expect("nothing is read"),
+        []
+    );
+}
+
 /// As bytes are ordered, the shorter one first.
 pub async fn a_page_is_that_of_the_greatest_key_not_above(store: &Subject) {
     assert_eq!(find(store, UNIT, b"any").await, None);

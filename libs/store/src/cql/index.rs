@@ -73,6 +73,10 @@ impl Index for Cql {
         self.call("page", self.0.page(unit, key)).await
     }
 
+    async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        self.call("pages_at", self.0.pages_at(unit, keys)).await
+    }
+
     async fn pages(&self, unit: UnitRef, begin: &[u8], end: &[u8], limit: usize) -> Result<Vec<Page>, Error> {
         self.call("pages", self.0.pages(unit, begin, end, limit)).await
     }

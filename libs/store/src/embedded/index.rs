@@ -98,6 +98,12 @@ impl Index for Embedded {
         self.call("page", move |storage| storage.page(unit, &key)).await
     }
 
+    async fn pages_at(&self, unit: UnitRef, page_keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        let page_keys = page_keys.to_vec();
+        self.call("pages_at", move |storage| storage.pages_at(unit, &page_keys))
+            .await
+    }
+
     async fn pages(&self, unit: UnitRef, begin: &[u8], end: &[u8], limit: usize) -> Result<Vec<Page>, Error> {
         let (begin, end) = (begin.to_vec(), end.to_vec());
         self.call("pages", move |storage| storage.pages(unit, &begin, &end, limit))

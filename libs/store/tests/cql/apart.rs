@@ -180,6 +180,10 @@ impl Index for Apart {
         self.store.page(self.unit(unit), key).await
     }
 
+    async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        self.store.pages_at(self.unit(unit), keys).await
+    }
+
     async fn pages(&self, unit: UnitRef, begin: &[u8], end: &[u8], limit: usize) -> Result<Vec<Page>, Error> {
         self.store.pages(self.unit(unit), begin, end, limit).await
     }

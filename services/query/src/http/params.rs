@@ -6,6 +6,7 @@ use domain::cursor::Order;
 use domain::fault::Code;
 use domain::filter::{Field, Filter, InvalidFilter};
 use edge::{ApiError, ErrorCode};
+use serde_json::Map;
 
 use crate::fault;
 use crate::search::Asked;
@@ -29,8 +30,14 @@ const TO: Parameter = (
 );
 const Q: Parameter = (
     "q",
-    "Conditions as `field:value` or `field:\"a value\"`, separated by spaces. All must hold.",
-    "service:checkout status_code:503",
+    "Which events. Conditions beside each other must all hold; `OR`, `NOT` or `-` and parentheses join them. \
+     `service:checkout` compares the whole value, `route:/api/*` its begin, `user_id:*` asks for any, \
+     `status_code:>=500` and `duration_ms:10..50` compare numbers, `severity:(error OR fatal)` says the field once; \
+     a value with blanks or parentheses wants quotes, and in them `\\` before `\"` and `\\`. \
+     `attributes.cart.total:>100` looks into attributes, with an odd key in quotes. A word or `\"a phrase\"` alone is \
+     searched for in `message`, `name` and the texts of attributes. At most 8 KiB and 64 conditions; an error says \
+     the column.",
+    "service:checkout (status_code:>=500 OR kind:error) -environment:dev \"connection reset\"",
 );
 const LIMIT: Parameter = (
     "limit",
@@ -48,10 +55,15 @@ const AFTER: Parameter = (
     "Token of an ingest: wait until that write is visible.",
     "q83v...",
 );
-const OF_SEARCH: [Parameter; 7] = [FROM, TO, Q, LIMIT, CURSOR, ORDER, AFTER];
+const EXPLAIN: Parameter = (
+    "explain",
+    "`true`: say what was read to answer. The default is `false`.",
+    "true",
+);
+const OF_SEARCH: [Parameter; 8] = [FROM, TO, Q, LIMIT, CURSOR, ORDER, AFTER, EXPLAIN];
 
 /// The parameters of a search that are not fields.
-pub(crate) fn parameters() -> [Parameter; 7] {
+pub(crate) fn parameters() -> [Parameter; 8] {
     OF_SEARCH
 }
 
@@ -88,6 +100,7 @@ pub(crate) fn search(pairs: Pairs) -> Result<Asked, ApiError> {
             "cursor" => asked.cursor = Some(value),
             "order" => asked.order = order(&value)?,
             "after" => asked.after = Some(value),
+            "explain" => asked.explain = truth(&value)?,
             field if Field::parse(field).is_some() => conditions.push((name, value)),
             unknown => return Err(unknown_parameter(unknown, &names_of_search())),
         }
@@ -124,13 +137,17 @@ pub(crate) fn add_conditions(filter: &mut Filter, conditions: &[(String, String)
     Ok(())
 }
 
-/// A filter that does not parse.
+/// A filter that does not parse. Over HTTP it says the column also by itself.
 pub(crate) fn invalid_filter(error: &InvalidFilter) -> ApiError {
-    fault::of_value(
+    let refused = fault::of_value(
         ErrorCode::InvalidFilter,
         error.parameter.clone(),
         error.to_string(),
-    )
+    );
+    match error.column {
+        Some(column) => refused.with_extra(Map::from_iter([("column".to_owned(), column.into())])),
+        None => refused,
+    }
 }
 
 fn names_of_search() -> Vec<&'static str> {
@@ -155,6 +172,13 @@ fn order(text: &str) -> Result<Order, ApiError> {
             Err(fault::of_value(ErrorCode::InvalidRequest, ORDER.0, message))
         }
     }
+}
+
+fn truth(text: &str) -> Result<bool, ApiError> {
+    text.parse().map_err(|_| {
+        let message = format!("explain is {:?}, true or false is wanted", shown(text));
+        fault::of_value(ErrorCode::InvalidRequest, EXPLAIN.0, message)
+    })
 }
 
 fn unknown_parameter(name: &str, known: &[&str]) -> ApiError {
@@ -229,7 +253,9 @@ mod tests {
             ("limit", "+5", ErrorCode::InvalidRequest),
             ("limit", "99999999999", ErrorCode::InvalidRequest),
             ("order", "best", ErrorCode::InvalidRequest),
-            ("q", "free", ErrorCode::InvalidFilter),
+            ("explain", "yes", ErrorCode::InvalidRequest),
+            ("explain", "", ErrorCode::InvalidRequest),
+            ("q", "(free", ErrorCode::InvalidFilter),
             ("kind", "x", ErrorCode::InvalidFilter),
             ("status_code", "999", ErrorCode::InvalidFilter),
         ] {

@@ -79,7 +79,8 @@ enum Refused {
     /// The key lacks the scope read.
     #[response(status = 403, content_type = "application/problem+json")]
     MissingScope(Problem),
-    /// Too many requests of the kind are under way; `Retry-After` says when to try again.
+    /// Too many requests of the kind are under way, or the searches of the tenant have read more than they may over
+    /// time; `Retry-After` says when to try again.
     #[response(status = 429, content_type = "application/problem+json")]
     Limited(Problem),
     /// The store can't answer now; `Retry-After` says when to try again.
@@ -107,8 +108,8 @@ struct SearchPage {
     /// Goes on after this page; null at the end.
     #[schema(required)]
     next_cursor: Option<String>,
-    /// False where the work allowed for one request ended before the page was full: the events are right, and
-    /// `next_cursor` goes on after the last one that was looked at.
+    /// False where the work allowed for one request ended before the page was full, or where a part of the index can't
+    /// be read for now: the events are right, and `next_cursor` goes on after the last one that was looked at.
     complete: bool,
     /// Begin of the range as it was resolved.
     #[schema(format = DateTime)]
@@ -116,6 +117,71 @@ struct SearchPage {
     /// End of the range as it was resolved.
     #[schema(format = DateTime)]
     to: String,
+    /// Where it was asked for.
+    explain: Option<Explanation>,
+}
+
+/// What was read for one page, and why.
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "filter": "service:checkout kind:error", "index": "(service:checkout and kind:error)",
+    "fresh_segments": 3, "fresh_events": 120, "units": 5, "unit_events": 91000, "opened_units": 1,
+    "opened": [{
+        "unit": "0f5e2a90c1d34b7788aa00112233ccdd", "source": "standard/1/3", "level": 1, "events": 20000,
+        "first": "2026-01-31T08:00:00.000Z", "last": "2026-01-31T08:59:59.998Z"
+    }],
+    "pages": 14, "read_pages": 2, "candidates": 33, "tested": 33, "found": 33, "waves": 2, "elapsed_us": 4100,
+    "notes": []
+}))]
+struct Explanation {
+    /// The filter as it was understood.
+    filter: String,
+    /// What the index was asked; every candidate is read and tested.
+    index: String,
+    /// Segments that are not in units yet.
+    fresh_segments: u64,
+    /// Their events.
+    fresh_events: u64,
+    /// Units that touch the range.
+    units: u64,
+    /// Their events.
+    unit_events: u64,
+    /// Units of which something was read.
+    opened_units: u64,
+    /// The first of them.
+    opened: Vec<OpenedUnit>,
+    /// Pages of units that were needed.
+    pages: u64,
+    /// Those of them that were read from the store.
+    read_pages: u64,
+    /// Events that the index named.
+    candidates: u64,
+    /// Events that were read and tested.
+    tested: u64,
+    /// Events in the page.
+    found: u64,
+    /// Rounds of reading one after the other.
+    waves: u64,
+    /// Time in microseconds, without waiting for a write.
+    elapsed_us: u64,
+    /// What is worth knowing.
+    notes: Vec<String>,
+}
+
+/// A unit of the index of which something was read.
+#[derive(ToSchema)]
+struct OpenedUnit {
+    unit: String,
+    source: String,
+    /// 0 as it was sealed; merged of others to an hour 1, a day 2, eight days 3.
+    level: u8,
+    events: u32,
+    /// Time of its first event.
+    #[schema(format = DateTime)]
+    first: String,
+    /// Time of its last event.
+    #[schema(format = DateTime)]
+    last: String,
 }
 
 /// An event as it was sent, with the fields of its kind, and what was found out about it.
@@ -194,6 +260,8 @@ struct Problem {
     errors: Option<Vec<Fault>>,
     /// When to try again.
     retry_after_ms: Option<u32>,
+    /// Where `q` is wrong, in characters from 1.
+    column: Option<usize>,
 }
 
 /// One part that is wrong.

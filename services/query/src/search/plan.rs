@@ -3,6 +3,7 @@
 use domain::cursor::{Cursor, Order, fingerprint};
 use domain::filter::Filter;
 use domain::id::IdRange;
+use domain::index::prune::Prune;
 use domain::range::TimeRange;
 use domain::retention::Class;
 use domain::time::Millis;
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) ids: IdRange,
     /// What is kept.
     pub(crate) filter: Filter,
+    /// What the index is asked.
+    pub(crate) prune: Prune,
     /// From which side.
     pub(crate) order: Order,
     /// Events in the page, at least one.
@@ -43,30 +46,23 @@ impl Plan {
         // With a cursor the range is that of the first page; the texts must still be such as make one.
         let resolved = TimeRange::resolve(from, to, now)
             .map_err(|error| fault::of_value(ErrorCode::InvalidRange, error.field(), error.to_string()));
+        let possible = possible(now);
         let (range, done) = match cursor {
-            None => (resolved?, None),
+            None => (still_kept(resolved?, &possible)?, None),
             Some(cursor) if cursor.fingerprint == fingerprint => (cursor.range, Some(cursor.last)),
             Some(_) => return Err(other_query()),
         };
-        let possible = possible(now);
         let whole = IdRange::of_times(range.from.max(possible.from), range.to.min(possible.to));
         Ok(Self {
             range,
             ids: done.map_or(whole, |last| rest_behind(whole, last, asked.order)),
+            prune: asked.filter.prune(),
             filter: asked.filter.clone(),
             order: asked.order,
             limit,
             fingerprint,
             now,
         })
-    }
-}
-
-/// What a cursor has to hold so that a search goes on with `rest`; the reverse of [`rest_behind`].
-pub(crate) fn done_before(rest: &IdRange, order: Order) -> [u8; 16] {
-    match order {
-        Order::NewestFirst => rest.end,
-        Order::OldestFirst => u128::from_be_bytes(rest.begin).saturating_sub(1).to_be_bytes(),
     }
 }
 
@@ -84,6 +80,19 @@ fn possible(now: Millis) -> TimeRange {
         from: now.minus_ms(Class::LONGEST_MS + max_age_ms() + CLOCK_MARGIN_MS),
         to: now.plus_ms(max_future_ms() + CLOCK_MARGIN_MS),
     }
+}
+
+/// Refuses a range of which nothing can be left. A cursor goes on where its range has become one.
+fn still_kept(range: TimeRange, possible: &TimeRange) -> Result<TimeRange, ApiError> {
+    if range.to > possible.from {
+        return Ok(range);
+    }
+    let days = Class::LONGEST_MS / (24 * 60 * 60 * 1000);
+    let message = format!(
+        "to is {}, and nothing of before it is left: events are kept for {days} days at most",
+        range.to
+    );
+    Err(fault::of_value(ErrorCode::InvalidRange, "to", message))
 }
 
 fn limit(asked: Option<u32>) -> Result<usize, ApiError> {
@@ -122,16 +131,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_rest_behind_what_is_done_is_the_rest(begin: u128, end: u128, cut: u128, newest: bool) {
-            let order = if newest { Order::NewestFirst } else { Order::OldestFirst };
-            let range = IdRange { begin: begin.to_be_bytes(), end: end.to_be_bytes() };
-            let cut = cut.clamp(begin.min(end).saturating_add(1), end.max(begin).max(1)).to_be_bytes();
-            let rest = if newest { IdRange { end: cut, ..range } } else { IdRange { begin: cut, ..range } };
-            prop_assume!(!range.is_empty());
-            prop_assert_eq!(rest_behind(range, done_before(&rest, order), order), rest);
-        }
-
-        #[test]
         fn what_is_done_up_to_an_id_is_behind_it(ms in 0..2000_i64, random: [u8; 10]) {
             let range = IdRange::of_times(Millis::EPOCH, Millis::MAX);
             let id = EventId::made(Millis::from_ms(ms), random);
@@ -146,8 +145,26 @@ mod tests {
         let possible = possible(NOW);
         assert_eq!(plan.range.from, Millis::EPOCH);
         assert_eq!(plan.ids, IdRange::of_times(possible.from, possible.to));
-        let plan = Plan::new(&asked("1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"), None, NOW).unwrap();
-        assert!(plan.ids.is_empty());
+    }
+
+    #[test]
+    fn a_range_of_which_nothing_is_left_is_refused_unless_a_cursor_goes_on_in_it() {
+        let last = possible(NOW).from;
+        let (begin, end) = (last.minus_ms(5).to_string(), last.to_string());
+        let gone = asked(&begin, &end);
+        let error = Plan::new(&gone, None, NOW).unwrap_err();
+        assert_eq!(
+            (error.code, error.errors[0].field.as_ref()),
+            (ErrorCode::InvalidRange, "to")
+        );
+        assert!(error.detail.contains("400 days"), "{}", error.detail);
+        let before = Plan::new(&gone, None, NOW.minus_ms(1)).unwrap();
+        let cursor = Cursor {
+            last: EventId::made(last.minus_ms(1), [0; 10]).bytes(),
+            range: before.range,
+            fingerprint: before.fingerprint,
+        };
+        assert!(Plan::new(&gone, Some(cursor), NOW).unwrap().ids.is_empty());
     }
 
     #[test]

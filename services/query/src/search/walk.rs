@@ -1,30 +1,34 @@
-//! Reads the ids of a plan, tests their events and fills a page.
+//! Takes the candidates of a plan in their order, reads their events, tests them and fills a page.
 
 use std::time::Duration;
 
-use domain::id::{EventId, IdRange};
+use domain::id::EventId;
 use domain::record::Enriched;
+use domain::retention::Class;
 use domain::tenant::TenantId;
 use edge::ApiError;
 use store::Events;
 use tokio::time::Instant;
 
-use super::plan::{Plan, done_before};
+use super::order::{Rank, done_before, id_of};
+use super::pages::Pages;
+use super::plan::Plan;
+use super::snapshot::Snapshot;
+use super::streams::{Streams, Wanted};
 use crate::fault;
 
-/// Events that are in memory at once, beside the page.
-const FETCHED: usize = 64;
-
-/// Ids that are read at once.
-const IDS: usize = 1024;
+/// Events that are in memory at once, beside the page. A store reads so many with one request.
+const FETCHED: usize = 100;
 
 /// What one page may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Bytes of its events, beyond the first.
     pub(crate) page_bytes: usize,
-    /// Ids that are looked at, at least one.
+    /// Events that are tested, at least one.
     pub(crate) tested: usize,
+    /// Pages of the index that are read.
+    pub(crate) pages: u64,
     /// Time, of which it takes at least one step.
     pub(crate) time: Duration,
 }
@@ -38,57 +42,88 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<[u8; 16]>,
     /// Whether it ended because it was full, or at the end of the range.
     pub(crate) complete: bool,
-    /// Ids that were looked at.
+    /// Events that were tested.
     pub(crate) tested: usize,
+    /// How often parts of the index were read.
+    pub(crate) waves: u32,
+    /// The bound that ended it early, by its name in the settings.
+    pub(crate) ended_by: Option<&'static str>,
+}
+
+/// Where the candidates and their events come from.
+pub(crate) struct Sources<'a> {
+    pub(crate) events: &'a dyn Events,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) pages: Pages<'a>,
 }
 
 /// Fills the next page.
 pub(crate) async fn page<T>(
-    events: &dyn Events,
-    tenant: &TenantId,
+    sources: &Sources<'_>,
+    snapshot: Snapshot,
     plan: &Plan,
     bounds: Bounds,
     render: impl Fn(Enriched) -> Result<(T, usize), ApiError>,
 ) -> Result<Page<T>, ApiError> {
+    let classes = snapshot.classes.clone();
+    let mut streams = Streams::new(snapshot, &plan.ids, plan.order);
     let mut work = Work::new(&bounds);
     let mut filling = Filling::new(plan, bounds.page_bytes, render);
-    let mut left = some(plan.ids);
-    while let Some(rest) = left {
-        if work.is_spent() {
-            return Ok(filling.finish(Some(done_before(&rest, plan.order)), false, work.tested));
+    let wanted = Wanted {
+        prune: &plan.prune,
+        range: &plan.ids,
+        order: plan.order,
+    };
+    let mut ranks = Vec::new();
+    loop {
+        let count = filling.next_count(&work);
+        streams.take(count, &mut ranks);
+        let is_spent = work.spent(&sources.pages).is_some();
+        if ranks.len() < count && !streams.is_read() && !is_spent {
+            let advanced = streams.advance(&sources.pages, wanted).await;
+            advanced.map_err(|error| fault::of_store(&error))?;
+            work.steps += 1;
+            continue;
         }
-        let scan = events.ids(tenant, rest, plan.order, work.next_ids(plan)).await;
-        let scan = scan.map_err(|error| fault::of_store(&error))?;
-        work.steps += 1;
-        left = scan.next.and_then(some);
-        let mut ids = scan.ids.as_slice();
-        while let Some((slice, behind)) = filling.next_slice(ids) {
-            ids = &ids[slice.len()..];
-            let found = events.fetch(tenant, slice, plan.now).await;
-            work.tested += slice.len();
-            let fits = filling.take(found.map_err(|error| fault::of_store(&error))?)?;
-            let is_end = ids.is_empty() && left.is_none();
-            let next = match (fits, is_end) {
-                (Fits::NotAll { last }, _) => Some(last),
-                (Fits::All, true) => None,
-                (Fits::All, false) => Some(behind),
-            };
-            let is_full = filling.is_full() || matches!(fits, Fits::NotAll { .. });
-            if is_full || is_end || work.is_spent() {
-                return Ok(filling.finish(next, is_full || is_end, work.tested));
-            }
+        let ids: Vec<EventId> = ranks.iter().filter_map(|rank| id_of(plan.order, *rank)).collect();
+        sources.pages.seen.tested(ids.len() as u64);
+        let found = fetch(sources, &classes, &ids, plan).await?;
+        work.tested += ids.len();
+        ranks.clear();
+        let undone = streams.undone_from();
+        let behind = |rank: Rank| done_before(plan.order, rank);
+        if let Fits::NotAll { last } = filling.take(found)? {
+            return Ok(filling.finish(Some(last), None, &work, &streams));
+        }
+        if filling.is_full() || undone.is_none() {
+            return Ok(filling.finish(undone.map(behind), None, &work, &streams));
+        }
+        if let Some(bound) = work.spent(&sources.pages) {
+            return Ok(filling.finish(undone.map(behind), Some(bound), &work, &streams));
         }
     }
-    Ok(filling.finish(None, true, work.tested))
 }
 
-fn some(range: IdRange) -> Option<IdRange> {
-    Some(range).filter(|range| !range.is_empty())
+async fn fetch(
+    sources: &Sources<'_>,
+    classes: &[Class],
+    ids: &[EventId],
+    plan: &Plan,
+) -> Result<Vec<Enriched>, ApiError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = sources
+        .events
+        .fetch_in(sources.tenant, ids, classes, plan.now)
+        .await;
+    found.map_err(|error| fault::of_store(&error))
 }
 
 /// What was done so far, and what may be.
 struct Work {
     max_tested: usize,
+    max_pages: u64,
     deadline: Instant,
     tested: usize,
     steps: usize,
@@ -98,26 +133,27 @@ impl Work {
     fn new(bounds: &Bounds) -> Self {
         Self {
             max_tested: bounds.tested.max(1),
+            max_pages: bounds.pages,
             deadline: Instant::now() + bounds.time,
             tested: 0,
             steps: 0,
         }
     }
 
-    /// Each request takes one step, so that its cursor leads on.
-    fn is_spent(&self) -> bool {
-        self.steps > 0 && (self.tested >= self.max_tested || Instant::now() >= self.deadline)
-    }
-
-    /// How many ids to read next.
-    fn next_ids(&self, plan: &Plan) -> usize {
-        // Without a filter the first ids fill the page.
-        let wanted = if self.steps == 0 {
-            (plan.limit + 1).clamp(FETCHED, IDS)
-        } else {
-            IDS
-        };
-        wanted.min(self.max_tested.saturating_sub(self.tested)).max(1)
+    /// The bound that is reached. Each request takes one step, so that its cursor leads on.
+    fn spent(&self, pages: &Pages<'_>) -> Option<&'static str> {
+        if self.steps == 0 {
+            return None;
+        }
+        let reached = [
+            ("tested", self.tested >= self.max_tested),
+            ("pages", pages.seen.counts().read_pages >= self.max_pages),
+            ("time", Instant::now() >= self.deadline),
+        ];
+        reached
+            .into_iter()
+            .find(|(_, is_reached)| *is_reached)
+            .map(|(bound, _)| bound)
     }
 }
 
@@ -156,12 +192,11 @@ impl<'a, T, F: Fn(Enriched) -> Result<(T, usize), ApiError>> Filling<'a, T, F> {
         self.events.len() >= self.plan.limit || self.bytes >= self.page_bytes
     }
 
-    /// The ids to fetch next, and the last of them.
-    fn next_slice<'i>(&self, ids: &'i [EventId]) -> Option<(&'i [EventId], [u8; 16])> {
+    /// How many candidates to test next.
+    fn next_count(&self, work: &Work) -> usize {
         let missing = self.plan.limit.saturating_sub(self.events.len());
-        let count = (missing + 1).clamp(FETCHED / 4, FETCHED).min(ids.len());
-        let slice = &ids[..count];
-        slice.last().map(|last| (slice, last.bytes()))
+        let left = work.max_tested.saturating_sub(work.tested).max(1);
+        (missing + 1).clamp(FETCHED / 4, FETCHED).min(left)
     }
 
     /// Adds what matches, as far as it fits.
@@ -186,12 +221,20 @@ impl<'a, T, F: Fn(Enriched) -> Result<(T, usize), ApiError>> Filling<'a, T, F> {
         Ok(Fits::All)
     }
 
-    fn finish(self, next: Option<[u8; 16]>, complete: bool, tested: usize) -> Page<T> {
+    fn finish(
+        self,
+        next: Option<[u8; 16]>,
+        ended_by: Option<&'static str>,
+        work: &Work,
+        streams: &Streams,
+    ) -> Page<T> {
         Page {
             events: self.events,
             next,
-            complete,
-            tested,
+            complete: ended_by.is_none(),
+            ended_by,
+            tested: work.tested,
+            waves: streams.waves,
         }
     }
 }

@@ -8,11 +8,11 @@ use tonic::{Code, Request};
 use super::harness::{Harness, NOW, event, key, key_for};
 use crate::Grpc;
 
-fn grpc(harness: &Harness) -> Grpc {
+pub(super) fn grpc(harness: &Harness) -> Grpc {
     Grpc::new(harness.service.clone())
 }
 
-fn request<T>(message: T, key: &ApiKey) -> Request<T> {
+pub(super) fn request<T>(message: T, key: &ApiKey) -> Request<T> {
     let mut request = Request::new(message);
     request
         .metadata_mut()
@@ -48,6 +48,28 @@ async fn pages_follow_each_other_to_the_end() {
     }
     let expected = [7, 4, 1].map(|number: usize| events[number].event.id.to_string());
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn what_was_read_is_told_to_who_asks() {
+    let harness = Harness::new();
+    harness.put(&[event("alpha", NOW, 1)]).await;
+    let asked = |explain| SearchRequest {
+        q: "service:service-1".into(),
+        explain,
+        ..SearchRequest::default()
+    };
+    let told = async |explain| {
+        let answer = Query::search(&grpc(&harness), request(asked(explain), &key("alpha"))).await;
+        answer.unwrap().into_inner().explain
+    };
+    let explanation = told(true).await.unwrap();
+    assert_eq!(explanation.filter, "service:service-1");
+    assert_eq!(
+        (explanation.found, explanation.tested, explanation.fresh_events),
+        (1, 1, 1)
+    );
+    assert_eq!(told(false).await, None);
 }
 
 #[tokio::test]
@@ -90,7 +112,7 @@ async fn errors_have_the_codes_of_the_one_table() {
             ..SearchRequest::default()
         },
         SearchRequest {
-            q: "free".into(),
+            q: "(free".into(),
             ..SearchRequest::default()
         },
         SearchRequest {

@@ -28,6 +28,7 @@ use store::{Events, Position, Progress, STORING_SERVICE};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use super::indexed::Indexed;
 use crate::{Config, Deps, Service};
 
 /// When everything happens.
@@ -101,6 +102,7 @@ impl Answered {
 pub(crate) struct Harness {
     pub(crate) service: Service,
     pub(crate) store: Embedded,
+    pub(crate) indexed: Indexed,
     pub(crate) sealer: Arc<Sealer>,
     _dir: TempDir,
 }
@@ -123,6 +125,7 @@ impl Harness {
         let clock = Arc::new(Manual::at(NOW.as_ms()));
         let deps = Deps {
             events: events(store.clone()),
+            index: Arc::new(store.clone()),
             progress: Arc::new(store.clone()),
             generation: SOURCE.generation,
             access: Access::new(View::fixed(state(&peppers)), peppers, clock.clone()),
@@ -132,6 +135,7 @@ impl Harness {
         };
         Self {
             service: Service::new(deps, config),
+            indexed: Indexed::new(store.clone()),
             store,
             sealer,
             _dir: dir,
@@ -139,7 +143,7 @@ impl Harness {
     }
 
     pub(crate) async fn put(&self, events: &[Enriched]) {
-        self.store.put(events, NOW).await.unwrap();
+        self.indexed.put(events).await;
     }
 
     /// Makes everything up to an accepted offset visible.

@@ -124,7 +124,12 @@ async fn a_search_that_would_read_too_much_says_so_and_goes_on() {
     config.search.tested = 3;
     let harness = Harness::with_config(config);
     let events = filled(&harness, 10).await;
-    let pages = follow(&harness, "name=name-8").await;
+    // The index can't say what an event has not.
+    let others = (0..10)
+        .filter(|number| *number != 8)
+        .map(|number| format!("name-{number}"));
+    let others: Vec<_> = others.collect();
+    let pages = follow(&harness, &format!("q=-name:({})", others.join("+OR+"))).await;
     assert_eq!(pages.len(), 4);
     assert_eq!(pages[0].body["complete"], false);
     assert_eq!(pages[3].body["complete"], true);
@@ -225,7 +230,20 @@ async fn what_is_wrong_with_a_request_is_named() {
         (format!("{EVENTS}?limit=1001"), "invalid_request", "limit"),
         (format!("{EVENTS}?from=soon"), "invalid_range", "from"),
         (format!("{EVENTS}?from=now&to=now"), "invalid_range", "from"),
-        (format!("{EVENTS}?q=a%20b"), "invalid_filter", "q"),
+        (format!("{EVENTS}?from=now&to=now-1h"), "invalid_range", "from"),
+        (
+            format!("{EVENTS}?from=2021-01-01T00:00:00Z&to=2021-02-01T00:00:00Z"),
+            "invalid_range",
+            "to",
+        ),
+        (format!("{EVENTS}?explain=yes"), "invalid_request", "explain"),
+        (format!("{EVENTS}?q=a%20("), "invalid_filter", "q"),
+        (format!("{EVENTS}?q={}", "a+".repeat(65)), "invalid_filter", "q"),
+        (
+            format!("{EVENTS}?q={}", "a+".repeat(10_000)),
+            "invalid_filter",
+            "q",
+        ),
         (format!("{EVENTS}?kind=bad"), "invalid_filter", "kind"),
         (format!("{EVENTS}?after=x"), "invalid_token", "after"),
         (format!("{EVENTS}/not-an-id"), "invalid_request", "id"),
@@ -255,6 +273,78 @@ async fn what_is_wrong_with_a_request_is_named() {
         (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
     );
     assert_eq!(harness.get("/api/v1/nothing", "alpha").await.code(), "not_found");
+}
+
+#[tokio::test]
+async fn a_filter_that_is_none_says_where_and_what_may_be_meant() {
+    let harness = Harness::new();
+    let q = "kind:error%20%20servise:%C3%A4";
+    let answer = harness.get(&format!("{EVENTS}?q={q}"), "alpha").await;
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("service is one") && detail.ends_with("(column 13 of q)"),
+        "{detail}"
+    );
+    assert_eq!(answer.body["column"], 13);
+    let answer = harness.get(&format!("{EVENTS}?kind=bad"), "alpha").await;
+    assert_eq!(answer.body.get("column"), None);
+}
+
+#[tokio::test]
+async fn what_was_read_is_told_to_who_asks() {
+    let harness = Harness::new();
+    let events = filled(&harness, 9).await;
+    harness.indexed.put_sealed(&events[3..6], SOURCE).await;
+    let asked = format!("{EVENTS}?q=service:service-1");
+    let answer = harness.get(&format!("{asked}&explain=true"), "alpha").await;
+    let explain = &answer.body["explain"];
+    assert_eq!(explain["filter"], "service:service-1");
+    assert_eq!(
+        (&explain["found"], &explain["fresh_events"]),
+        (&json!(3), &json!(9))
+    );
+    assert_eq!(
+        (&explain["unit_events"], &explain["opened_units"]),
+        (&json!(3), &json!(1))
+    );
+    let schema = serde_json::to_value(crate::openapi()).unwrap();
+    for (name, part) in [("Explanation", explain), ("OpenedUnit", &explain["opened"][0])] {
+        let described = schema["components"]["schemas"][name]["properties"]
+            .as_object()
+            .unwrap();
+        let told = part.as_object().unwrap();
+        assert!(described.keys().eq(told.keys()), "{name}: {part}");
+    }
+    for without in [asked.clone(), format!("{asked}&explain=false")] {
+        assert_eq!(harness.get(&without, "alpha").await.body.get("explain"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_has_read_too_much_is_told_when_to_come_again() {
+    let mut config = Config::default();
+    (config.search.tested_per_second, config.search.tested_burst) = (2, Span::from_secs(1));
+    let harness = Harness::with_config(config);
+    filled(&harness, 8).await;
+    assert_eq!(harness.get(EVENTS, "alpha").await.ids().len(), 8);
+    let refused = harness.get(EVENTS, "alpha").await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::TOO_MANY_REQUESTS, "limited")
+    );
+    assert_eq!(
+        (&refused.headers["retry-after"], &refused.body["retry_after_ms"]),
+        (&"3".parse().unwrap(), &json!(3000))
+    );
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2 events a second")
+    );
+    assert_eq!(harness.get(EVENTS, "beta").await.status, StatusCode::OK);
+    tokio::time::advance(Duration::from_secs(3)).await;
+    assert_eq!(harness.get(EVENTS, "alpha").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -435,10 +525,11 @@ impl Events for Down {
         down()
     }
 
-    async fn fetch(
+    async fn fetch_in(
         &self,
         _tenant: &TenantId,
         _ids: &[EventId],
+        _classes: &[Class],
         _now: Millis,
     ) -> Result<Vec<Enriched>, store::Error> {
         down()
@@ -456,6 +547,7 @@ impl Events for Down {
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_not_an_empty_answer() {
     let harness = Harness::with(Config::default(), |_| Arc::new(Down));
+    filled(&harness, 1).await;
     let path = one(EventId::made(NOW, [1; 10]));
     for (method, uri) in [("GET", EVENTS), ("GET", &path), ("DELETE", &path)] {
         let answer = harness.call(method, uri, "alpha").await;

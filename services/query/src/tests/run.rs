@@ -126,6 +126,33 @@ async fn events_are_found_over_both_protocols_by_who_has_a_key() {
 }
 
 #[tokio::test]
+async fn the_longest_filter_gets_through_both_protocols() {
+    let served = Served::new().await;
+    let key = key("alpha");
+    // Every byte of a value takes three in a URL.
+    let q = vec![format!("user_id:{}", "\u{e4}".repeat(1_017)); 4].join(" ");
+    assert!((8_100..=8_192).contains(&q.len()), "{}", q.len());
+    let encoded = q.replace(' ', "%20").replace('\u{e4}', "%C3%A4");
+    let headers = format!("authorization: Bearer {}\r\n", key.reveal());
+    let found = served
+        .call("GET", &format!("{EVENTS}?q={encoded}"), &headers)
+        .await;
+    assert!(found.starts_with("HTTP/1.1 200"), "{found}");
+
+    let mut client = QueryClient::new(served.channel.clone());
+    let mut request = Request::new(SearchRequest {
+        q,
+        ..SearchRequest::default()
+    });
+    request
+        .metadata_mut()
+        .insert("x-api-key", key.reveal().parse().unwrap());
+    client.search(request).await.unwrap();
+    drop(client);
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn its_state_needs_no_key_and_is_that_of_its_checks() {
     let served = Served::new().await;
     let answer = served.call("GET", HEALTH, "").await;

@@ -32,6 +32,7 @@ pub(super) async fn start(process: Process, tasks: Tasks) -> anyhow::Result<()> 
     let store = Arc::new(base.cassandra(cassandra).await?);
     let deps = query::Deps {
         events: store.clone(),
+        index: store.clone(),
         progress: store,
         generation: plane.view.state().generation(),
         access: plane.access,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chassis::clock;
 use chassis::lifecycle::Tasks;
 use chassis::listen;
+use chassis::random;
 use domain::source::Lane;
 use domain::topic;
 
@@ -28,8 +29,10 @@ pub(super) async fn start(process: Process, tasks: Tasks) -> anyhow::Result<()> 
     let deps = retention::Deps {
         log,
         events: store.clone(),
+        index: store.clone(),
         progress: store,
         clock: Arc::new(clock::System),
+        random: Arc::new(random::System),
         generation,
     };
     let role = retention::run(base.config.retention.clone(), deps, base.drain());

@@ -194,6 +194,7 @@ impl Assembly {
         let query = query::Service::new(
             query::Deps {
                 events: store.clone(),
+                index: store.clone(),
                 progress: store.clone(),
                 generation,
                 access: access.clone(),
@@ -211,7 +212,7 @@ impl Assembly {
             view,
             sealer,
             clock: clock.clone(),
-            random,
+            random: random.clone(),
             readiness: readiness.clone(),
             http: listeners.http.into(),
             grpc: listeners.grpc.into(),
@@ -232,8 +233,10 @@ impl Assembly {
         let deps_of_retention = retention::Deps {
             log,
             events: store.clone(),
+            index: store.clone(),
             progress: store,
             clock,
+            random,
             generation,
         };
         tasks.spawn("retention", retention::run(retention, deps_of_retention, drain()));

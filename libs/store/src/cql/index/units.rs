@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use domain::index::manifest::UnitRef;
 use domain::time::Millis;
+use futures::future::try_join_all;
 use scylla::response::query_result::QueryRowsResult;
 
 use super::batches;
@@ -13,6 +14,9 @@ use crate::index::Page;
 use crate::metric_definitions as definitions;
 use crate::port::Error;
 use crate::stamp;
+
+/// Pages that one statement asks for: an engine takes no longer list of keys.
+const KEYS_AT_ONCE: usize = 100;
 
 impl Handle {
     pub(super) async fn put_pages(
@@ -50,6 +54,21 @@ impl Handle {
         read.await?;
         count(found.len());
         Ok(found.pop())
+    }
+
+    pub(super) async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        let query = &self.statements.index.units(unit.class).pages_at;
+        let reads = keys.chunks(KEYS_AT_ONCE).map(async |keys| {
+            let mut found = Vec::new();
+            let read = self
+                .requests
+                .read(query, (unit.id.0, keys), |rows| take(query, &rows, &mut found));
+            read.await?;
+            Ok::<_, Error>(found)
+        });
+        let found = try_join_all(reads).await?.concat();
+        count(found.len());
+        Ok(found)
     }
 
     pub(super) async fn pages(

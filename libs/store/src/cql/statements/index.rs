@@ -42,6 +42,8 @@ pub(in crate::cql) struct UnitStatements {
     pub(in crate::cql) insert: Query,
     /// unit, key -> key, value
     pub(in crate::cql) page: Query,
+    /// unit, keys -> key, value
+    pub(in crate::cql) pages_at: Query,
     /// unit, begin, end, limit -> key, value
     pub(in crate::cql) pages: Query,
     /// stamp, unit
@@ -57,6 +59,7 @@ impl UnitStatements {
         let pages = format!(
             "SELECT key, value FROM {table} WHERE unit = ? AND key >= ? AND key < ? ORDER BY key ASC LIMIT ?"
         );
+        let pages_at = format!("SELECT key, value FROM {table} WHERE unit = ? AND key IN ?");
         let remove = format!("DELETE FROM {table} USING TIMESTAMP ? WHERE unit = ?");
         Ok(Self {
             insert: Query::prepare(session, "insert_page", insert).await?,
@@ -64,6 +67,7 @@ impl UnitStatements {
             pages: Query::prepare(session, "read_pages", pages)
                 .await?
                 .paged_by(PAGES_AT_ONCE),
+            pages_at: Query::prepare(session, "read_pages_at", pages_at).await?,
             remove: Query::prepare(session, "remove_unit", remove).await?,
         })
     }

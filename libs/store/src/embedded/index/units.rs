@@ -63,6 +63,14 @@ impl Storage {
         greatest.next().map(|stored| page_of(unit, stored?)).transpose()
     }
 
+    pub(super) fn pages_at(&self, unit: UnitRef, page_keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        let mut found = Vec::with_capacity(page_keys.len());
+        for key in page_keys {
+            found.extend(self.page(unit, key)?.filter(|(page_key, _)| page_key == key));
+        }
+        Ok(found)
+    }
+
     pub(super) fn pages(
         &self,
         unit: UnitRef,

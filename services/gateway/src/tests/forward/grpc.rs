@@ -1,6 +1,7 @@
 //! Reads over gRPC.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,11 +10,14 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use chassis::config::Span;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use proto::v1::query_client::QueryClient;
 use proto::v1::query_server::{Query, QueryServer};
 use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
@@ -25,11 +29,37 @@ use tonic_types::StatusExt;
 use super::super::harness::within;
 use super::query::{Served, config, grpc_reads, key, nobody};
 
-/// Answers a search with the keys of what it was sent, and a get with a status.
-struct Fake;
+/// Answers a search with the keys of what it was sent, and a get with a status. A stream has one page, another when
+/// it is told to go on, and a status; that it was left is told.
+#[derive(Default)]
+struct Fake {
+    go_on: Arc<Notify>,
+    left: CancellationToken,
+}
 
 #[tonic::async_trait]
 impl Query for Fake {
+    type SearchStreamStream = BoxStream<'static, Result<SearchResponse, Status>>;
+
+    async fn search_stream(
+        &self,
+        _: Request<SearchRequest>,
+    ) -> Result<tonic::Response<Self::SearchStreamStream>, Status> {
+        let page = |cursor: &str| SearchResponse {
+            next_cursor: cursor.to_owned(),
+            ..SearchResponse::default()
+        };
+        let (go_on, until_left) = (Arc::clone(&self.go_on), self.left.clone().drop_guard());
+        let second = async move {
+            let _until_left = until_left;
+            go_on.notified().await;
+            Ok(page("second"))
+        };
+        let end = futures::stream::iter([Err(Status::resource_exhausted("slowly"))]);
+        let pages = futures::stream::iter([Ok(page("first"))]).chain(futures::stream::once(second));
+        Ok(tonic::Response::new(pages.chain(end).boxed()))
+    }
+
     async fn search(
         &self,
         request: Request<SearchRequest>,
@@ -60,7 +90,9 @@ impl Query for Fake {
 }
 
 async fn fake() -> Served {
-    let router = Routes::new(QueryServer::new(Fake)).prepare().into_axum_router();
+    let router = Routes::new(QueryServer::new(Fake::default()))
+        .prepare()
+        .into_axum_router();
     Served::grpc(router, None).await
 }
 
@@ -110,6 +142,47 @@ async fn a_status_comes_with_its_details() {
     );
     assert_eq!(status.details(), b"\x00details\xff");
     assert_eq!(status.metadata().get("x-theirs").unwrap(), "kept");
+}
+
+#[tokio::test]
+async fn pages_of_a_stream_arrive_as_they_are_made() {
+    let fake = Fake::default();
+    let go_on = Arc::clone(&fake.go_on);
+    let router = Routes::new(QueryServer::new(fake)).prepare().into_axum_router();
+    let query = Served::grpc(router, None).await;
+    let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
+    let mut client = QueryClient::new(connect(&gateway).await);
+    let asked = with_key(SearchRequest::default());
+    let mut pages = within(client.search_stream(asked)).await.unwrap().into_inner();
+    assert_eq!(
+        within(pages.message()).await.unwrap().unwrap().next_cursor,
+        "first"
+    );
+    go_on.notify_one();
+    assert_eq!(
+        within(pages.message()).await.unwrap().unwrap().next_cursor,
+        "second"
+    );
+    let status = within(pages.message()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::ResourceExhausted, "slowly")
+    );
+}
+
+#[tokio::test]
+async fn query_learns_that_a_client_has_left_a_stream() {
+    let fake = Fake::default();
+    let left = fake.left.clone();
+    let router = Routes::new(QueryServer::new(fake)).prepare().into_axum_router();
+    let query = Served::grpc(router, None).await;
+    let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
+    let mut client = QueryClient::new(connect(&gateway).await);
+    let asked = with_key(SearchRequest::default());
+    let mut pages = within(client.search_stream(asked)).await.unwrap().into_inner();
+    within(pages.message()).await.unwrap().unwrap();
+    drop(pages);
+    within(left.cancelled()).await;
 }
 
 #[tokio::test]
