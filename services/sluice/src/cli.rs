@@ -12,7 +12,7 @@ use domain::key::{KeyId, Scope};
 use domain::time::Millis;
 use edge::dial::Origin;
 
-pub(crate) use operate::{Bootstrap, Config, Migrate, Ready, RunRole, Which};
+pub(crate) use operate::{Bootstrap, Config, Index, Migrate, Ready, RebuildIndex, RunRole, Which};
 
 /// Sluice takes in events, keeps every one it acknowledged, and answers searches over them.
 #[derive(Debug, Parser)]
@@ -41,6 +41,11 @@ pub(crate) enum Command {
     Query(RunRole),
     /// Make topics and tables, or bring them up to date
     Migrate(Migrate),
+    /// Make the index for searches anew
+    Index {
+        #[command(subcommand)]
+        command: Index,
+    },
     /// Say whether a role is ready, with its checks
     Ready(Ready),
     /// Send the events of an NDJSON file
@@ -214,9 +219,19 @@ pub(crate) enum Times {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Conditions beside each other must all hold; OR, NOT or - and parentheses join them:
+
+  service:checkout                 the whole value       route:/api/*            its begin
+  status_code:>=500                numbers               duration_ms:10..50      a range
+  severity:(error OR fatal)        one of these          user_id:*               any
+  attributes.cart.total:>100       within attributes     -environment:dev        not
+  \"connection reset\"               words behind each other in message, name or the texts of attributes
+
+docs/search.md has the whole language. A query that begins with - goes behind --, or in parentheses.")]
 #[command(mut_arg("grpc", unlisted))]
 pub(crate) struct Search {
-    /// Conditions that must all hold, such as `service:checkout kind:error`
+    /// Which events, such as `service:checkout status_code:>=500 -environment:dev "connection reset"`
     #[arg(default_value = "")]
     pub(crate) query: String,
     /// Begin of the range: RFC 3339 or relative, such as -1h [default: 24 hours before its end]
@@ -231,6 +246,9 @@ pub(crate) struct Search {
     /// Print every event that matches
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
+    /// Say on stderr what was read to answer, for each page
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// From the begin of the range on
     #[arg(long)]
     pub(crate) oldest_first: bool,

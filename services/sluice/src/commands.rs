@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod delete;
 mod get;
+mod index;
 mod keys;
 mod migrate;
 pub(crate) mod openapi;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Retention(args) => role::run(Role::Retention, args).await?,
         Command::Query(args) => role::run(Role::Query, args).await?,
         Command::Migrate(args) => migrate::run(args).await?,
+        Command::Index { command } => index::run(command).await?,
         Command::Ready(args) => ready::run(args).await?,
         Command::Send(args) => return send::run(args).await,
         Command::Search(args) => return search::run(args).await,

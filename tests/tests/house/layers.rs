@@ -35,7 +35,7 @@ fn layer(name: &str) -> Option<Layer> {
 const ENGINES: [(&str, &[&str]); 3] = [
     // Stories and benches also look at the engine itself.
     ("rdkafka", &["eventlog", "e2e"]),
-    ("scylla", &["store"]),
+    ("scylla", &["store", "e2e"]),
     ("fjall", &["eventlog", "store"]),
 ];
 

@@ -1,3 +1,5 @@
+//! The language by examples: what it takes, what it refuses and where.
+
 mod naive;
 mod properties;
 pub(crate) mod sample;

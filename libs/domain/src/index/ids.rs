@@ -12,7 +12,7 @@ use crate::id::EventId;
 use crate::time::Millis;
 
 /// Ids in a page; the last page of a unit has what is left.
-pub const PER_PAGE: u32 = 512;
+pub const PER_PAGE: u32 = 256;
 
 const VERSION: u8 = 1;
 const CORRUPT: Corrupt = Corrupt::new("page of ids");

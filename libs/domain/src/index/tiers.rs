@@ -4,12 +4,11 @@
 //! | level | unit of | closed |
 //! |---|---|---|
 //! | 0 | what was sealed at once, within one hour | |
-//! | 1 | an hour | 10 minutes after its end |
-//! | 2 | four hours | 20 minutes after their end |
-//! | 3 | a day | an hour after its end |
-//! | 4 | eight days, of which a period has four | six hours after their end |
+//! | 1 | four hours | 20 minutes after their end |
+//! | 2 | a day | an hour after its end |
+//! | 3 | eight days, of which a period has four | six hours after their end |
 //!
-//! In an hour that is open, eight units of about one size become one. No merge makes more than one unit: what would
+//! Of four hours that are open, eight units of about one size become one. No merge makes more than one unit: what would
 //! have more than [`MAX_EVENTS`] is left alone. What comes late waits until there is enough of it.
 
 use std::collections::BTreeMap;
@@ -19,7 +18,7 @@ use super::unit::MAX_EVENTS;
 use crate::time::Millis;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
-/// Units of an open hour that are merged at once.
+/// Units of open hours that are merged at once.
 const FAN_IN: usize = 8;
 /// Late units that are worth another merge.
 const LATE: usize = 4;
@@ -33,24 +32,19 @@ struct Level {
     grace_ms: i64,
 }
 
-const LEVELS: [Level; 4] = [
+const LEVELS: [Level; 3] = [
     Level {
         number: 1,
-        block_ms: HOUR_MS,
-        grace_ms: HOUR_MS / 6,
-    },
-    Level {
-        number: 2,
         block_ms: 4 * HOUR_MS,
         grace_ms: HOUR_MS / 3,
     },
     Level {
-        number: 3,
+        number: 2,
         block_ms: 24 * HOUR_MS,
         grace_ms: HOUR_MS,
     },
     Level {
-        number: 4,
+        number: 3,
         block_ms: 8 * 24 * HOUR_MS,
         grace_ms: 6 * HOUR_MS,
     },
@@ -77,10 +71,10 @@ pub struct Merge {
 
 /// The next merge that is due at `now` among the units of one source and class in one period.
 pub fn due(entries: &[Entry], now: Millis) -> Option<Merge> {
-    let mut open_hours = blocks(entries, &LEVELS[0])
+    let mut open = blocks(entries, &LEVELS[0])
         .into_iter()
-        .filter(|(hour, _)| LEVELS[0].closes_at(*hour) > now);
-    let fanned = open_hours.find_map(|(_, units)| fan_in(&units));
+        .filter(|(block, _)| LEVELS[0].closes_at(*block) > now);
+    let fanned = open.find_map(|(_, units)| fan_in(&units));
     fanned.or_else(|| {
         LEVELS.iter().find_map(|level| {
             let mut closed = blocks(entries, level)
@@ -219,9 +213,9 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_merged_when_it_is_closed() {
-        let units = [entry(1, 0, 10, 5), entry(2, 0, 5, 5), entry(3, 0, HOUR_MS, 5)];
-        let closes = HOUR_MS + HOUR_MS / 6;
+    fn four_hours_are_merged_when_they_are_closed() {
+        let units = [entry(1, 0, 10, 5), entry(2, 0, 5, 5), entry(3, 0, 4 * HOUR_MS, 5)];
+        let closes = 4 * HOUR_MS + HOUR_MS / 3;
         assert_eq!(due(&units, at(closes - 1)), None);
         assert_eq!(next_due(&units, at(0)), Some(at(closes)));
         let merge = due(&units, at(closes));
@@ -230,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_hour_merges_eight_of_one_size() {
+    fn open_hours_merge_eight_of_one_size() {
         let mut units: Vec<_> = (0..7).map(|n| entry(n, 0, i64::from(n), 100)).collect();
         units.push(entry(7, 0, 7, 100_000));
         assert_eq!(due(&units, at(1000)), None);
@@ -242,7 +236,7 @@ mod tests {
     fn a_few_late_units_wait_and_more_are_merged() {
         let mut units = vec![entry(0, 1, 0, 1000)];
         units.extend((1..4).map(|n| entry(n, 0, i64::from(n), 10)));
-        let later = at(3 * HOUR_MS);
+        let later = at(5 * HOUR_MS);
         assert_eq!(due(&units, later), None);
         units.push(entry(4, 0, 4, 10));
         assert_eq!(

@@ -1,11 +1,11 @@
 //! The candidates of all units and segments as one stream, in the order of a search, each id once.
 //!
-//! Each part tells up to where its candidates are known; what is before the least of these places is final. When no
-//! candidate is, the parts that hold the others up are advanced, a few at first and more each time: a page is often full
-//! soon, and where it is not, many parts are read at once.
+//! Each part tells up to where its candidates are known; what is before the least of these places is final. When there
+//! are not enough, the parts that hold the others up are advanced. Units are opened first, which tells how many
+//! candidates they have, a few at once and then more; of those that are open only so many are read as are needed.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use domain::cursor::Order;
@@ -19,8 +19,9 @@ use super::pages::Pages;
 use super::snapshot::Snapshot;
 use super::unit::UnitStream;
 
-/// Parts that are advanced at once: at first, and at the most.
+/// Units that are opened at once: at first, and at the most. Also the most segments that are gone through at once.
 const FIRST_WAVE: usize = 8;
+const WAVE_GROWTH: usize = 4;
 const MAX_WAVE: usize = 64;
 
 /// What a search looks for.
@@ -32,7 +33,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 enum Part {
-    Unit(UnitStream),
+    Unit(Box<UnitStream>),
     Fresh(FreshStream),
 }
 
@@ -80,7 +81,7 @@ impl Streams {
             .units
             .iter()
             .filter_map(|entry| UnitStream::new(entry, range, order))
-            .map(Part::Unit);
+            .map(|unit| Part::Unit(Box::new(unit)));
         let fresh = snapshot
             .fresh
             .into_iter()
@@ -149,35 +150,21 @@ impl Streams {
         self.unread_from().is_none()
     }
 
-    /// Advances the parts that hold the others up.
+    /// Advances the parts that hold the others up, to have `enough` candidates.
     pub(crate) async fn advance(
         &mut self,
         pages: &Pages<'_>,
         wanted: Wanted<'_>,
+        enough: usize,
     ) -> Result<(), Arc<store::Error>> {
-        let mut order: Vec<(Rank, usize)> = self
-            .parts
-            .iter()
-            .enumerate()
-            .filter_map(|(number, part)| Some((part.unread_from()?, number)))
-            .collect();
-        order.sort_unstable();
-        let limit = order.get(self.wave).map_or(Rank::MAX, |(rank, _)| *rank);
-        self.wave = (self.wave * 2).min(MAX_WAVE);
+        let chosen = self.choose(enough);
         self.waves += 1;
-        // Ranks that are equal go together.
-        let in_wave = |part: &Part| {
-            part.unread_from()
-                .is_some_and(|rank| rank < limit || order[0].0 == rank)
-        };
-        let chosen = self
-            .parts
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, part)| in_wave(part));
-        let advanced = chosen.map(async |(number, part)| {
-            Ok::<_, Arc<store::Error>>((number, part.advance(pages, wanted).await?))
-        });
+        let parts = self.parts.iter_mut().enumerate();
+        let advanced = parts
+            .filter(|(number, _)| chosen.contains(number))
+            .map(async |(number, part)| {
+                Ok::<_, Arc<store::Error>>((number, part.advance(pages, wanted).await?))
+            });
         for (number, ranks) in try_join_all(advanced).await? {
             let was_empty = self.known[number].is_empty();
             self.known[number].extend(ranks);
@@ -186,5 +173,40 @@ impl Streams {
             }
         }
         Ok(())
+    }
+
+    /// The parts that hold the others up: as many as will give enough candidates, as far as that is known.
+    fn choose(&mut self, wanted: usize) -> BTreeSet<usize> {
+        let parts = self.parts.iter().enumerate();
+        let mut order: Vec<_> = parts
+            .filter_map(|(number, part)| Some((part.unread_from()?, number)))
+            .collect();
+        order.sort_unstable();
+        let mut chosen = BTreeSet::new();
+        let mut expected: usize = self.known.iter().map(VecDeque::len).sum();
+        let (mut to_open, mut segments) = (self.wave, MAX_WAVE);
+        for (_, number) in order {
+            if !chosen.is_empty() && expected >= wanted {
+                break;
+            }
+            let left = match &self.parts[number] {
+                Part::Unit(unit) if !unit.is_closed() => {
+                    expected = expected.saturating_add(unit.expected());
+                    chosen.insert(number);
+                    continue;
+                }
+                Part::Unit(_) => &mut to_open,
+                Part::Fresh(_) => &mut segments,
+            };
+            if *left == 0 {
+                break;
+            }
+            *left -= 1;
+            chosen.insert(number);
+        }
+        if to_open < self.wave {
+            self.wave = (self.wave * WAVE_GROWTH).min(MAX_WAVE);
+        }
+        chosen
     }
 }

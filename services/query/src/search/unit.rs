@@ -20,8 +20,6 @@ use super::pages::Pages;
 
 /// With so few candidates nothing more of a dictionary is read.
 const FEW: u64 = 16;
-/// With so few candidates no large postings are read.
-const MAX_UNREAD: u64 = 150;
 /// Candidates that are given at once: at first, and at the most.
 const FIRST_CHUNK: usize = 32;
 const MAX_CHUNK: usize = 512;
@@ -75,7 +73,20 @@ impl UnitStream {
         })
     }
 
-    /// The next candidates, a few at first, in the order of the search. None left is the end.
+    /// Whether the dictionary was not asked yet.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// How many candidates the next [`UnitStream::advance`] gives, about.
+    pub(crate) fn expected(&self) -> usize {
+        match &self.state {
+            State::Closed => 0,
+            State::Open(open) => open.next_count(self.chunk),
+        }
+    }
+
+    /// Opens the unit or, where it is open, gives the next candidates in the order of the search, a few at first.
     pub(crate) async fn advance(
         &mut self,
         pages: &Pages<'_>,
@@ -83,10 +94,12 @@ impl UnitStream {
         range: &IdRange,
         order: Order,
     ) -> Result<Vec<Rank>, Arc<store::Error>> {
-        if matches!(self.state, State::Closed) {
-            self.state = State::Open(open(&self.entry, pages, prune, range, order).await?);
-        }
         let State::Open(open) = &mut self.state else {
+            let open = open(&self.entry, pages, prune, range, order).await?;
+            if open.is_done() {
+                self.unread_from = None;
+            }
+            self.state = State::Open(open);
             return Ok(Vec::new());
         };
         loop {
@@ -94,13 +107,14 @@ impl UnitStream {
                 self.unread_from = None;
                 return Ok(Vec::new());
             }
-            let positions = take(&mut open.ready, self.chunk, order);
+            let count = open.next_count(self.chunk);
+            let positions = take(&mut open.ready, count, order);
             self.chunk = (self.chunk * 2).min(MAX_CHUNK);
             let ids = pages.ids(&self.entry, &positions).await?;
             if let Some(last) = ids.last() {
                 self.unread_from = Some(rank(order, last.bytes()).saturating_add(1));
             }
-            if open.ready.is_empty() && open.blocks.is_empty() {
+            if open.is_done() {
                 self.unread_from = None;
             }
             let ranks: Vec<_> = in_range(&ids, range, order);
@@ -138,7 +152,6 @@ async fn open(
         bound.remove_range(..positions.start);
         bound.remove_range(positions.end..);
     }
-    let needs_rows = resolved.has_large() && bound.as_ref().is_none_or(|bound| bound.len() > MAX_UNREAD);
     let mut open = Open {
         resolved,
         blocks: Vec::new(),
@@ -147,12 +160,14 @@ async fn open(
         ready: RoaringBitmap::new(),
         step: 1,
     };
-    if needs_rows {
-        open.blocks = open.possible_blocks(order);
-    } else if let Some(bound) = &open.bound {
-        open.ready = bound.clone();
-    } else {
-        open.ready.insert_range(open.positions.clone());
+    open.blocks = open.possible_blocks(order);
+    if open.are_rows_worth_it() {
+        return Ok(open);
+    }
+    open.blocks.clear();
+    match &open.bound {
+        Some(bound) => open.ready = bound.clone(),
+        None => _ = open.ready.insert_range(open.positions.clone()),
     }
     Ok(open)
 }
@@ -203,6 +218,31 @@ fn resolve<'a>(
 }
 
 impl Open {
+    /// Whether nothing is left.
+    fn is_done(&self) -> bool {
+        self.ready.is_empty() && self.blocks.is_empty()
+    }
+
+    /// How many candidates are read next: all where they are few.
+    fn next_count(&self, chunk: usize) -> usize {
+        let ready = usize::try_from(self.ready.len()).unwrap_or(usize::MAX);
+        if (1..=2 * chunk).contains(&ready) {
+            ready
+        } else {
+            chunk
+        }
+    }
+
+    /// Whether large postings are read: where there are more candidates than rows of them, each of which costs a read.
+    fn are_rows_worth_it(&self) -> bool {
+        let mut rows = Vec::new();
+        for block in &self.blocks {
+            self.resolved.wanted(*block, &mut rows);
+        }
+        let is_more = |bound: &RoaringBitmap| bound.len() > FEW.max(rows.len() as u64);
+        !rows.is_empty() && self.bound.as_ref().is_none_or(is_more)
+    }
+
     /// Blocks with positions in question, in the order of the search.
     fn possible_blocks(&self, order: Order) -> Vec<u8> {
         if self.positions.is_empty() {

@@ -80,7 +80,9 @@ pub(crate) async fn page<T>(
         streams.take(count, &mut ranks);
         let is_spent = work.spent(&sources.pages).is_some();
         if ranks.len() < count && !streams.is_read() && !is_spent {
-            let advanced = streams.advance(&sources.pages, wanted).await;
+            let advanced = streams
+                .advance(&sources.pages, wanted, filling.missing() + 1)
+                .await;
             advanced.map_err(|error| fault::of_store(&error))?;
             work.steps += 1;
             continue;
@@ -192,11 +194,15 @@ impl<'a, T, F: Fn(Enriched) -> Result<(T, usize), ApiError>> Filling<'a, T, F> {
         self.events.len() >= self.plan.limit || self.bytes >= self.page_bytes
     }
 
+    /// Events that fit in.
+    fn missing(&self) -> usize {
+        self.plan.limit.saturating_sub(self.events.len())
+    }
+
     /// How many candidates to test next.
     fn next_count(&self, work: &Work) -> usize {
-        let missing = self.plan.limit.saturating_sub(self.events.len());
         let left = work.max_tested.saturating_sub(work.tested).max(1);
-        (missing + 1).clamp(FETCHED / 4, FETCHED).min(left)
+        (self.missing() + 1).clamp(FETCHED / 4, FETCHED).min(left)
     }
 
     /// Adds what matches, as far as it fits.

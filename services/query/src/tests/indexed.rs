@@ -120,7 +120,7 @@ fn segments(events: &[Enriched]) -> Vec<((TenantId, Class), Vec<u8>)> {
         let key = (event.tenant.clone(), event.class);
         let builder = builders.entry(key).or_insert_with(|| Builder::new(event.class));
         builder.add(event.event.id, event.expires_at, |mut sink| {
-            term::of_event(&event.event, &event.context, &mut sink)
+            term::of_event(&event.event, &event.context, &mut sink);
         });
     }
     builders

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chassis::config::Span;
 use clap::{Args, Subcommand};
+use domain::tenant::TenantId;
 
 use super::Settings;
 use crate::roles::Role;
@@ -61,6 +62,37 @@ pub(crate) struct Bootstrap {
     /// Make one although a platform key is there that works
     #[arg(long)]
     pub(crate) another: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Index {
+    /// Make the index of a tenant's events anew, from the events
+    Rebuild(RebuildIndex),
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+For where parts of the index are lost or damaged: searches then answer with an error, or say that events may be missing.
+Events are neither changed nor lost, and the system may run meanwhile. It may be run again, also after it broke off.
+
+Whole hours are made anew. What of the index reaches beyond them stays as it is: old events are indexed by the day and
+by eight days, so that for them a range of eight days and more to both sides is right.")]
+pub(crate) struct RebuildIndex {
+    /// Whose events
+    #[arg(long, value_name = "ID", value_parser = tenant)]
+    pub(crate) tenant: TenantId,
+    /// Begin of the range: RFC 3339 or relative, such as -2d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// End of the range [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) engines: Engines,
+}
+
+fn tenant(text: &str) -> Result<TenantId, String> {
+    TenantId::parse(text).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +161,27 @@ mod tests {
         };
         assert!(bootstrap.another);
         assert_eq!(bootstrap.engines.patience, Span::from_secs(5));
+    }
+
+    #[test]
+    fn an_index_is_rebuilt_for_a_tenant_and_from_a_time_on() {
+        let Ok(Command::Index {
+            command: Index::Rebuild(rebuild),
+        }) = parse("index rebuild --config s.toml --tenant acme --from -2d")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (rebuild.tenant.as_str(), rebuild.from.as_str(), rebuild.to),
+            ("acme", "-2d", None)
+        );
+        for line in [
+            "index rebuild --tenant acme",
+            "index rebuild --from -2d",
+            "index rebuild --tenant A --from -2d",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

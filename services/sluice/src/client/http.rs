@@ -1,5 +1,6 @@
 //! The HTTP interface: JSON in, JSON out, and its problems as errors that say what to do.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -37,8 +38,15 @@ pub(crate) struct Http {
     authorization: HeaderValue,
 }
 
+/// The system did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    status: StatusCode,
+    problem: Problem,
+}
+
 /// Problem details (RFC 9457) as the system writes them.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Problem {
     title: String,
@@ -46,9 +54,10 @@ struct Problem {
     code: String,
     request_id: String,
     errors: Vec<Violation>,
+    column: Option<usize>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Violation {
     field: String,
@@ -93,7 +102,7 @@ impl Http {
         if status.is_success() {
             Ok(body)
         } else {
-            Err(anyhow!(refused(status, &body)))
+            Err(Refused::read(status, &body).into())
         }
     }
 
@@ -146,29 +155,46 @@ pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-fn refused(status: StatusCode, body: &str) -> String {
-    let problem: Problem = serde_json::from_str(body).unwrap_or_default();
-    let mut text = match (problem.detail.as_str(), problem.title.as_str()) {
-        ("", "") => format!("the system answered {status}"),
-        ("", said) | (said, _) => said.to_owned(),
-    };
-    for Violation { field, message } in &problem.errors {
-        // The detail often is the message of the first.
-        if text.contains(message) {
-            continue;
-        }
-        text.push_str("; ");
-        if !field.is_empty() {
-            text.push_str(field);
-            text.push_str(": ");
-        }
-        text.push_str(message);
+impl Refused {
+    fn read(status: StatusCode, body: &str) -> Self {
+        let problem = serde_json::from_str(body).unwrap_or_default();
+        Self { status, problem }
     }
-    if !problem.code.is_empty() {
-        text = format!("{text} ({}, request {})", problem.code, problem.request_id);
+
+    /// What is wrong with the query of a search, and in which column.
+    pub(crate) fn place_in_query(&self) -> Option<(&str, usize)> {
+        let wrong = self.problem.errors.iter().find(|error| error.field == "q")?;
+        Some((&wrong.message, self.problem.column?))
     }
-    escape::text(&text)
 }
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { status, problem } = self;
+        let mut text = match (problem.detail.as_str(), problem.title.as_str()) {
+            ("", "") => format!("the system answered {status}"),
+            ("", said) | (said, _) => said.to_owned(),
+        };
+        for Violation { field, message } in &problem.errors {
+            // The detail often is the message of the first.
+            if text.contains(message) {
+                continue;
+            }
+            text.push_str("; ");
+            if !field.is_empty() {
+                text.push_str(field);
+                text.push_str(": ");
+            }
+            text.push_str(message);
+        }
+        if !problem.code.is_empty() {
+            text = format!("{text} ({}, request {})", problem.code, problem.request_id);
+        }
+        f.write_str(&escape::text(&text))
+    }
+}
+
+impl std::error::Error for Refused {}
 
 #[cfg(test)]
 mod tests {
@@ -178,16 +204,20 @@ mod tests {
     fn a_problem_says_what_and_where() {
         let body = r#"{"title":"Invalid filter","detail":"the filter can't be read","status":400,"code":"invalid_filter",
             "request_id":"r1","errors":[{"code":"invalid_value","field":"q","message":"column 3: a value is wanted"}]}"#;
-        let refused = refused(StatusCode::BAD_REQUEST, body);
+        let refused = Refused::read(StatusCode::BAD_REQUEST, body);
         let expected =
             "the filter can't be read; q: column 3: a value is wanted (invalid_filter, request r1)";
-        assert_eq!(refused, expected);
+        assert_eq!(refused.to_string(), expected);
+        assert_eq!(refused.place_in_query(), None);
+        let body = body.replace("\"status\"", "\"column\":3,\"status\"");
+        let refused = Refused::read(StatusCode::BAD_REQUEST, &body);
+        assert_eq!(refused.place_in_query(), Some(("column 3: a value is wanted", 3)));
     }
 
     #[test]
     fn an_answer_of_something_else_is_told_by_its_status() {
-        let refused = refused(StatusCode::BAD_GATEWAY, "<html>");
-        assert_eq!(refused, "the system answered 502 Bad Gateway");
+        let refused = Refused::read(StatusCode::BAD_GATEWAY, "<html>");
+        assert_eq!(refused.to_string(), "the system answered 502 Bad Gateway");
     }
 
     #[test]

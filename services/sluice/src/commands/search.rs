@@ -1,4 +1,9 @@
 //! `sluice search`: page after page until there are as many events as were asked for.
+//!
+//! - `caret`: where a query is wrong. `explain`: what was read.
+
+mod caret;
+mod explain;
 
 use std::process::ExitCode;
 
@@ -23,6 +28,7 @@ struct Page {
     next_cursor: Option<String>,
     #[serde(default = "yes")]
     complete: bool,
+    explain: Option<Box<RawValue>>,
 }
 
 fn yes() -> bool {
@@ -39,7 +45,11 @@ pub(super) async fn run(args: Search) -> anyhow::Result<ExitCode> {
     let mut left = asked;
     let mut cursor: Option<String> = None;
     loop {
-        let page = page(&http, &args, left.min(PAGE_EVENTS), cursor.as_deref()).await?;
+        let page = page(&http, &args, left.min(PAGE_EVENTS), cursor.as_deref()).await;
+        let page = page.map_err(|error| caret::pointed(error, &args.query))?;
+        if let Some(explain) = &page.explain {
+            say(explain, args.connection.output)?;
+        }
         print(&page.events, args.connection.output)?;
         left = left.saturating_sub(page.events.len() as u64);
         // A page may be short, or empty, and not be the last: the server bounds its work.
@@ -86,11 +96,23 @@ async fn page(http: &Http, args: &Search, limit: u64, cursor: Option<&str>) -> a
         ("to", args.to.as_deref()),
         ("order", args.oldest_first.then_some("oldest")),
         ("after", args.after.as_deref()),
+        ("explain", args.explain.then_some("true")),
         ("cursor", cursor),
     ];
     query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let body = http.get(PATH, &query).await?;
     serde_json::from_str(&body).context("the answer is no page of events")
+}
+
+fn say(explain: &RawValue, format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        output::say(&escape::json(explain.get()));
+        return Ok(());
+    }
+    for line in explain::lines(explain.get()).context("the answer has something that explains nothing")? {
+        output::say(&line);
+    }
+    Ok(())
 }
 
 fn print(events: &[Box<RawValue>], format: Format) -> anyhow::Result<()> {

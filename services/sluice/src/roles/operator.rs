@@ -7,10 +7,11 @@ use anyhow::Context;
 use chassis::config::Span;
 use chassis::telemetry;
 use control::{Class, Follower};
+use domain::control::State;
 use domain::key::Peppers;
 use eventlog::Log;
 use eventlog::kafka::{Created, Kafka, TopicError};
-use store::cql::{self, MigrateError, Options, Replication};
+use store::cql::{self, Cql, MigrateError, Options, Replication};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -46,9 +47,7 @@ impl Operator {
     pub(crate) async fn control(&self, peppers: Arc<Peppers>) -> anyhow::Result<Control> {
         let wait = self.wait(engines::KAFKA);
         let log: Arc<dyn Log> = Arc::new(engines::kafka(&self.config, CLIENT_ID, &wait).await?);
-        let read = async || Follower::start(log.clone()).await;
-        let follower = wait.reach(|error| error.class() == Class::Transient, read).await;
-        let follower = follower.context("reading the control topic")?;
+        let follower = self.follower(&log, &wait).await?;
         let plane = ControlPlane::new(log, follower.view(), peppers);
         let stop = CancellationToken::new();
         tokio::spawn(follower.run(stop.clone()));
@@ -56,6 +55,24 @@ impl Operator {
             plane,
             _until: stop.drop_guard(),
         })
+    }
+
+    /// What is known of tenants, and the generation of the topics.
+    pub(crate) async fn state(&self) -> anyhow::Result<Arc<State>> {
+        let wait = self.wait(engines::KAFKA);
+        let log: Arc<dyn Log> = Arc::new(engines::kafka(&self.config, CLIENT_ID, &wait).await?);
+        Ok(self.follower(&log, &wait).await?.view().state())
+    }
+
+    /// The store, with the schema of this build.
+    pub(crate) async fn store(&self) -> anyhow::Result<Cql> {
+        engines::cassandra(&self.config, &self.wait(engines::CASSANDRA)).await
+    }
+
+    async fn follower(&self, log: &Arc<dyn Log>, wait: &Wait<'_>) -> anyhow::Result<Follower> {
+        let read = async || Follower::start(log.clone()).await;
+        let follower = wait.reach(|error| error.class() == Class::Transient, read).await;
+        follower.context("reading the control topic")
     }
 
     /// Makes the topics that are not there, and tells of each.

@@ -1,3 +1,5 @@
+//! What holds for any event and any filter.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

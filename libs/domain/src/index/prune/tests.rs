@@ -1,3 +1,5 @@
+//! What filters ask of the index, and that no event that matches is left out.
+
 use proptest::prelude::*;
 
 use super::*;

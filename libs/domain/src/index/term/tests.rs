@@ -1,3 +1,5 @@
+//! The stored form of terms, byte by byte, and their bounds.
+
 use super::*;
 use crate::filter::tests::event;
 

@@ -1,3 +1,5 @@
+//! Random events of every kind.
+
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::sample::select;

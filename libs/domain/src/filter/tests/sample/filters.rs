@@ -1,3 +1,5 @@
+//! Random trees, from values that events have and from others.
+
 use std::ops::Bound;
 
 use proptest::prelude::*;
