@@ -19,7 +19,7 @@ pub const UNSEALED_SEGMENTS: &str = "sluice_retention_unsealed_segments";
 pub const UNSEALED_BYTES: &str = "sluice_retention_unsealed_bytes";
 
 /// Counter of what was sealed: everything of a partition, or one tenant.
-/// Labels: `reason` (`first`, `time`, `memory`, `tenant`, `close`).
+/// Labels: `reason` (`first`, `time`, `memory`, `tenant`, `minutes`, `close`).
 pub const SEALS: &str = "sluice_retention_seals_total";
 
 /// Counter of events that were sealed, those of attempts that failed later among them.

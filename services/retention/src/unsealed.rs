@@ -46,6 +46,8 @@ pub(crate) enum Reason {
     Memory,
     /// There is too much of one tenant.
     Tenant,
+    /// It covers too many minutes of arrival.
+    Minutes,
     /// The partition is given up.
     Close,
 }
@@ -57,6 +59,7 @@ impl Reason {
             Self::Time => "time",
             Self::Memory => "memory",
             Self::Tenant => "tenant",
+            Self::Minutes => "minutes",
             Self::Close => "close",
         }
     }

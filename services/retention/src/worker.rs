@@ -33,6 +33,10 @@ use crate::start::{self, Start};
 use crate::unsealed::{Limits, Reason, Unsealed};
 use crate::{Deps, SERVICE, fate, source};
 
+/// Minutes of fresh segments behind the mark. A reader looks into each, so a source that was quiet for long, or that is
+/// caught up with, is sealed before its position says that there is something new.
+const MAX_MINUTES: i64 = 15;
+
 /// Makes the workers.
 pub(crate) struct Retainer {
     log: Arc<dyn Log>,
@@ -287,9 +291,13 @@ impl Storing {
     /// Makes everything that was taken durable, and seals what is due.
     async fn write(&mut self) -> Result<(), Error> {
         self.put().await?;
-        if self.mark.is_none() && self.applied.is_some() {
+        match self.mark {
             // Where there is a position there is a mark, so that one without the other tells of a time before it.
-            self.seal_all(Reason::First).await?;
+            None if self.applied.is_some() => self.seal_all(Reason::First).await?,
+            Some(mark) if self.minute.0.saturating_sub(mark.minute.0) > MAX_MINUTES => {
+                self.seal_all(Reason::Minutes).await?;
+            }
+            _ => {}
         }
         self.advance().await?;
         self.seal_due().await

@@ -29,6 +29,8 @@ const SEALED_LIFE: Duration = Duration::from_secs(2);
 const MAX_SEALED: u64 = 1_000;
 /// Segments are given up this much before they expire.
 const FRESH_MARGIN_MS: i64 = 60 * 60 * 1000;
+/// Minutes of fresh segments that a source has at the most, unless it is sealed meanwhile.
+const EXPECTED_MINUTES: i64 = 20;
 /// Minutes of fresh segments that are read at once.
 const MINUTES_AT_ONCE: usize = 32;
 
@@ -83,23 +85,20 @@ impl Taker<'_> {
             return Ok(Snapshot::default());
         }
         let places = self.index.fresh_places(self.tenant).await.map_err(Arc::new)?;
-        let sealed = self.sealed(range, &places).await?;
-        let mut snapshot = Snapshot::default();
-        let mut minutes = Vec::new();
-        for place in &places {
-            // Before its first mark a source has no fresh segments.
-            let Some(mark) = sealed.marks.get(&place.source).copied().flatten() else {
-                continue;
-            };
-            let (through, first) =
-                covered((mark.position.origin, mark.minute), &sealed.entries, place.source);
-            if self.is_lost(place, first) && self.is_behind(place.source, through).await? {
-                snapshot.lost.push(place.source);
-            }
-            minutes.extend(
-                (first.0..=place.last_minute.0).map(|minute| (place.source, Minute(minute), through)),
-            );
+        let mut sealed = self.sealed(range, &places).await?;
+        let mut behind = Behind::new(&sealed, &places);
+        if behind.is_long {
+            // A worker seals before there is so much: what was read a moment ago is too old here.
+            sealed = self.sealed_anew(range, &places).await?;
+            behind = Behind::new(&sealed, &places);
         }
+        let mut snapshot = Snapshot::default();
+        for (source, through, first) in &behind.sources {
+            if self.is_old(*first) && self.is_behind(*source, *through).await? {
+                snapshot.lost.push(*source);
+            }
+        }
+        let minutes = behind.minutes;
         snapshot.fresh = self.fresh(&minutes).await?;
         let overlaps = |entry: &Entry| {
             let own = entry.ids();
@@ -115,10 +114,9 @@ impl Taker<'_> {
         Ok(snapshot)
     }
 
-    /// Whether segments of this place may have expired: they are older than their life.
-    fn is_lost(&self, place: &FreshPlace, first: Minute) -> bool {
-        let limit = self.now.minus_ms(FRESH_LIFE_MS - FRESH_MARGIN_MS);
-        first <= place.last_minute && first.begin() < limit
+    /// Whether segments of this minute may have expired.
+    fn is_old(&self, minute: Minute) -> bool {
+        minute.begin() < self.now.minus_ms(FRESH_LIFE_MS - FRESH_MARGIN_MS)
     }
 
     /// Whether more of a source is stored than sealed.
@@ -133,19 +131,28 @@ impl Taker<'_> {
 
     async fn sealed(&self, range: &IdRange, places: &[FreshPlace]) -> Result<Arc<Sealed>, Arc<store::Error>> {
         let key = (self.tenant.clone(), Period::of_range(range));
-        if let Some(sealed) = self.cache.0.get(&key).await {
-            let knows = |place: &FreshPlace| sealed.marks.get(&place.source).is_some_and(Option::is_some);
-            if places.iter().all(knows) {
-                return Ok(sealed);
-            }
-            self.cache.0.invalidate(&key).await;
-        }
         let read = self.read_sealed(key.1.clone(), places);
-        self.cache
-            .0
-            .try_get_with(key, Box::pin(read))
-            .await
-            .map_err(|error: Arc<Arc<store::Error>>| (*error).clone())
+        let sealed = self.cache.0.try_get_with(key, Box::pin(read)).await;
+        let sealed = sealed.map_err(|error: Arc<Arc<store::Error>>| (*error).clone())?;
+        // It may have been read for another search, before a source had its first segment.
+        let knows = |place: &FreshPlace| sealed.marks.get(&place.source).is_some_and(Option::is_some);
+        if places.iter().all(knows) {
+            Ok(sealed)
+        } else {
+            self.sealed_anew(range, places).await
+        }
+    }
+
+    async fn sealed_anew(
+        &self,
+        range: &IdRange,
+        places: &[FreshPlace],
+    ) -> Result<Arc<Sealed>, Arc<store::Error>> {
+        let periods = Period::of_range(range);
+        let sealed = self.read_sealed(periods.clone(), places).await?;
+        let key = (self.tenant.clone(), periods);
+        self.cache.0.insert(key, sealed.clone()).await;
+        Ok(sealed)
     }
 
     async fn read_sealed(
@@ -171,6 +178,41 @@ impl Taker<'_> {
         let read = stream::iter(reads).buffer_unordered(MINUTES_AT_ONCE);
         let rows: Vec<Vec<Fresh>> = read.try_collect().await.map_err(Arc::new)?;
         rows.into_iter().flatten().map(|row| decode(&row)).collect()
+    }
+}
+
+/// What is not sealed.
+struct Behind {
+    /// Each source with the origin up to which it is sealed, and the first minute of what is not.
+    sources: Vec<(Source, u64, Minute)>,
+    /// Where to look for it.
+    minutes: Vec<(Source, Minute, u64)>,
+    /// Whether a source has more of them than its worker leaves.
+    is_long: bool,
+}
+
+impl Behind {
+    fn new(sealed: &Sealed, places: &[FreshPlace]) -> Self {
+        let (mut sources, mut minutes, mut is_long) = (Vec::new(), Vec::new(), false);
+        for place in places {
+            // Before its first mark a source has no fresh segments.
+            let Some(mark) = sealed.marks.get(&place.source).copied().flatten() else {
+                continue;
+            };
+            let mark = (mark.position.origin, mark.minute);
+            let (through, first) = covered(mark, &sealed.entries, place.source);
+            if first <= place.last_minute {
+                sources.push((place.source, through, first));
+            }
+            let own = first.0..=place.last_minute.0;
+            is_long |= place.last_minute.0.saturating_sub(first.0) > EXPECTED_MINUTES;
+            minutes.extend(own.map(|minute| (place.source, Minute(minute), through)));
+        }
+        Self {
+            sources,
+            minutes,
+            is_long,
+        }
     }
 }
 
