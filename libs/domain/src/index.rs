@@ -2,7 +2,7 @@
 //!
 //! An event yields [terms](term). What one flush of a partition's worker has stored becomes one [`segment`] for each
 //! tenant, sorted by id, with a dictionary of terms and their [postings](posting): positions in the order of ids. The
-//! segments of a few minutes are [merged](merge) into a [`unit`]: the same, cut into [pages](page) that are read one by
+//! segments of a few minutes are [merged](merge) into a [`mod@unit`]: the same, cut into [pages](page) that are read one by
 //! one. Units are merged again as hours, days and weeks close ([`tiers`]), so that a long range is a few units. A
 //! [`manifest`] lists the units of a tenant.
 //!

@@ -1,7 +1,7 @@
 //! The index of whole hours, made anew from the rows: where pages were lost, or where the log has lost what the index
 //! was to be made from.
 //!
-//! The new units are listed under a [source](source) that no partition is. What was listed before the rows were read, and
+//! The new units are listed under a [source] that no partition is. What was listed before the rows were read, and
 //! lies within the hours, is taken out of the manifest afterwards; what was listed since stays, for it may have events
 //! that were stored since. An event in both is found once.
 

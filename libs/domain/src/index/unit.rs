@@ -3,7 +3,7 @@
 //! | key | page |
 //! |---|---|
 //! | `d`, first term | [dictionary](super::page) of about [`PAGE_BYTES`]; the first page begins at the empty term |
-//! | `i`, number u32 | [ids](super::ids) of [`PER_PAGE`](super::ids::PER_PAGE) positions |
+//! | `i`, number u32 | [ids] of [`PER_PAGE`] positions |
 //! | `j` | the directory of the ids |
 //! | `p`, number u32, block u8 | large postings: those [positions](super::posting) that are in one block |
 //!

@@ -1,0 +1,24 @@
+//! On a real Cassandra.
+
+use std::sync::Arc;
+
+use store::cql::{Config, Cql, Options, Replication, migrate};
+
+use crate::case::cases;
+use crate::runner;
+use crate::spec::{BASE, DAY_MS};
+
+const CASES: u64 = 1_000;
+/// The schema is made once, for it takes seconds.
+const KEYSPACE: &str = "search_tests";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search_is_the_naive_filter_on_cassandra() {
+    let config = Config::new(vec![engines::cql()], KEYSPACE);
+    migrate(&config, &Options::new(Replication::Simple(1)))
+        .await
+        .unwrap();
+    let clock = Arc::new(|| BASE.minus_ms(100 * DAY_MS));
+    let store = Arc::new(Cql::connect(config, clock).await.unwrap());
+    runner::run(store, CASES, cases(20)).await;
+}

@@ -1,0 +1,20 @@
+//! On the embedded store.
+
+use std::sync::Arc;
+
+use store::embedded::{Config, Embedded};
+
+use crate::case::cases;
+use crate::runner;
+use crate::spec::{BASE, DAY_MS};
+
+const CASES: u64 = 1_200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search_is_the_naive_filter_on_the_embedded_store() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing expires but by the clock of a case.
+    let config = Config::new(Arc::new(|| BASE.minus_ms(100 * DAY_MS)));
+    let store = Arc::new(Embedded::open(dir.path(), config).unwrap());
+    runner::run(store, CASES, cases(40)).await;
+}

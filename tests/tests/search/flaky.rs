@@ -1,0 +1,339 @@
+//! The store as one process sees it: of its calls one comes to what the case says, the others to what they should.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chassis::clock::{Clock, Manual};
+use domain::cursor::Order;
+use domain::id::{EventId, IdRange};
+use domain::index::manifest::{Entry, Minute, Period, UnitRef};
+use domain::record::Enriched;
+use domain::retention::Class;
+use domain::source::Source;
+use domain::tenant::TenantId;
+use domain::time::Millis;
+use store::index::{FRESH_LIFE_MS, Fresh, FreshPlace, Mark, Page};
+use store::{Error, Events, Index, Position, Progress, Scan};
+use tokio::sync::Notify;
+
+use crate::writes::{Whole, Write};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It fails and does nothing.
+    Lost,
+    /// It fails and does half.
+    Half,
+    /// It does all, and the process takes it for failed.
+    Unheard,
+    /// The process takes it for failed, and it is done later.
+    Late,
+    /// It does all, the process takes it for failed, and it is done later once more.
+    Twice,
+    /// Before it is made the process sleeps until it is woken.
+    Asleep,
+}
+
+/// Calls that a trouble can be meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Rows,
+    FreshPlaces,
+    Fresh,
+    Pages,
+    Removal,
+    Listing,
+    Unlisting,
+    Mark,
+    Position,
+    ReadRows,
+    ReadIds,
+    ReadFreshPlaces,
+    ReadFresh,
+    ReadPages,
+    ReadManifest,
+    ReadMark,
+    ReadPosition,
+}
+
+/// A trouble that will be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Calls of other kinds do not count.
+    pub(crate) of: Option<Call>,
+    /// Calls before it.
+    pub(crate) behind: usize,
+    pub(crate) trouble: Trouble,
+}
+
+/// The trouble of one process.
+#[derive(Default)]
+pub(crate) struct Control {
+    state: Mutex<State>,
+    slept: Notify,
+    woken: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    planned: Option<Plan>,
+    has_failed: bool,
+    sleeps: bool,
+}
+
+impl Control {
+    /// From now on one call will be in trouble, or none.
+    pub(crate) fn plan(&self, plan: Option<Plan>) {
+        let mut state = self.state.lock().unwrap();
+        state.planned = plan;
+        state.has_failed = false;
+    }
+
+    /// Whether a call has failed since a trouble was planned.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.lock().unwrap().has_failed
+    }
+
+    /// Waits until the process sleeps.
+    pub(crate) async fn slept(&self) {
+        while !self.state.lock().unwrap().sleeps {
+            self.slept.notified().await;
+        }
+    }
+
+    /// Wakes it up.
+    pub(crate) fn wake(&self) {
+        self.state.lock().unwrap().sleeps = false;
+        self.woken.notify_one();
+    }
+
+    fn next(&self, call: Call) -> Option<Trouble> {
+        let mut state = self.state.lock().unwrap();
+        let plan = state
+            .planned
+            .as_mut()
+            .filter(|plan| plan.of.is_none_or(|of| of == call))?;
+        if plan.behind > 0 {
+            plan.behind -= 1;
+            return None;
+        }
+        let trouble = plan.trouble;
+        state.planned = None;
+        state.sleeps = trouble == Trouble::Asleep;
+        state.has_failed = trouble != Trouble::Asleep;
+        Some(trouble)
+    }
+
+    /// What becomes of the call that is made now, once it is made.
+    async fn call(&self, call: Call) -> Option<Trouble> {
+        let trouble = self.next(call)?;
+        if trouble != Trouble::Asleep {
+            return Some(trouble);
+        }
+        self.slept.notify_one();
+        self.woken.notified().await;
+        None
+    }
+}
+
+/// What is on its way for long. Shared by all processes of a case.
+pub(crate) type Late = Arc<Mutex<Vec<Write>>>;
+
+/// See the [module](self).
+pub(crate) struct Flaky {
+    pub(crate) store: Arc<dyn Whole>,
+    pub(crate) late: Late,
+    /// By which fresh segments are gone.
+    pub(crate) clock: Arc<Manual>,
+    pub(crate) control: Arc<Control>,
+}
+
+fn unavailable() -> Error {
+    let reason = "the case said so".to_owned();
+    Error::Unavailable { reason }
+}
+
+impl Flaky {
+    async fn write(&self, write: Write) -> Result<(), Error> {
+        let store = &*self.store;
+        let Some(trouble) = self.control.call(write.call()).await else {
+            return write.land(store).await;
+        };
+        match trouble {
+            Trouble::Lost | Trouble::Asleep => {}
+            Trouble::Half => {
+                if let Some(half) = write.half() {
+                    half.land(store).await?;
+                }
+            }
+            Trouble::Unheard => write.land(store).await?,
+            Trouble::Late => self.late.lock().unwrap().push(write),
+            Trouble::Twice => {
+                self.late.lock().unwrap().push(write.clone());
+                write.land(store).await?;
+            }
+        }
+        Err(unavailable())
+    }
+
+    async fn read(&self, call: Call) -> Result<&dyn Whole, Error> {
+        match self.control.call(call).await {
+            None => Ok(&*self.store),
+            Some(_) => Err(unavailable()),
+        }
+    }
+
+    /// A store keeps fresh segments for their life and no longer, whatever the clock of its machine.
+    fn is_gone(&self, minute: Minute) -> bool {
+        minute.begin().as_ms() < self.clock.now_ms() - FRESH_LIFE_MS
+    }
+}
+
+#[async_trait]
+impl Events for Flaky {
+    async fn put(&self, rows: &[Enriched], now: Millis) -> Result<(), Error> {
+        self.write(Write::Rows(rows.to_vec(), now)).await
+    }
+
+    async fn fetch_in(
+        &self,
+        tenant: &TenantId,
+        ids: &[EventId],
+        classes: &[Class],
+        now: Millis,
+    ) -> Result<Vec<Enriched>, Error> {
+        self.read(Call::ReadRows)
+            .await?
+            .fetch_in(tenant, ids, classes, now)
+            .await
+    }
+
+    async fn ids(
+        &self,
+        tenant: &TenantId,
+        range: IdRange,
+        order: Order,
+        limit: usize,
+    ) -> Result<Scan, Error> {
+        self.read(Call::ReadIds)
+            .await?
+            .ids(tenant, range, order, limit)
+            .await
+    }
+
+    async fn delete(&self, _: &TenantId, _: EventId, _: Millis) -> Result<(), Error> {
+        panic!("no process deletes but the one that is asked to")
+    }
+}
+
+#[async_trait]
+impl Progress for Flaky {
+    async fn position(&self, service: &str, source: Source) -> Result<Option<Position>, Error> {
+        self.read(Call::ReadPosition)
+            .await?
+            .position(service, source)
+            .await
+    }
+
+    async fn advance(&self, service: &str, source: Source, position: Position) -> Result<(), Error> {
+        self.write(Write::Position(service.to_owned(), source, position))
+            .await
+    }
+}
+
+#[async_trait]
+impl Index for Flaky {
+    async fn mark_fresh(
+        &self,
+        tenants: &[TenantId],
+        source: Source,
+        minute: Minute,
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.write(Write::FreshPlaces(tenants.to_vec(), source, minute, now))
+            .await
+    }
+
+    async fn fresh_places(&self, tenant: &TenantId) -> Result<Vec<FreshPlace>, Error> {
+        self.read(Call::ReadFreshPlaces).await?.fresh_places(tenant).await
+    }
+
+    async fn put_fresh(
+        &self,
+        source: Source,
+        minute: Minute,
+        segments: &[Fresh],
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.write(Write::Fresh(source, minute, segments.to_vec(), now))
+            .await
+    }
+
+    async fn fresh(
+        &self,
+        tenant: &TenantId,
+        source: Source,
+        minute: Minute,
+        after: Option<u64>,
+    ) -> Result<Vec<Fresh>, Error> {
+        let store = self.read(Call::ReadFresh).await?;
+        if self.is_gone(minute) {
+            return Ok(Vec::new());
+        }
+        store.fresh(tenant, source, minute, after).await
+    }
+
+    async fn put_pages(
+        &self,
+        unit: UnitRef,
+        pages: Vec<Page>,
+        keep_until: Millis,
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.write(Write::Pages(unit, pages, keep_until, now)).await
+    }
+
+    async fn page(&self, unit: UnitRef, key: &[u8]) -> Result<Option<Page>, Error> {
+        self.read(Call::ReadPages).await?.page(unit, key).await
+    }
+
+    async fn pages(&self, unit: UnitRef, begin: &[u8], end: &[u8], limit: usize) -> Result<Vec<Page>, Error> {
+        self.read(Call::ReadPages)
+            .await?
+            .pages(unit, begin, end, limit)
+            .await
+    }
+
+    async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        self.read(Call::ReadPages).await?.pages_at(unit, keys).await
+    }
+
+    async fn remove_unit(&self, unit: UnitRef) -> Result<(), Error> {
+        self.write(Write::Removal(unit)).await
+    }
+
+    async fn list(&self, tenant: &TenantId, entry: &Entry, now: Millis) -> Result<(), Error> {
+        self.write(Write::Listing(tenant.clone(), entry.clone(), now))
+            .await
+    }
+
+    async fn unlist(&self, tenant: &TenantId, entry: &Entry) -> Result<(), Error> {
+        self.write(Write::Unlisting(tenant.clone(), entry.clone())).await
+    }
+
+    async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {
+        self.read(Call::ReadManifest)
+            .await?
+            .manifest(tenant, period)
+            .await
+    }
+
+    async fn mark(&self, source: Source) -> Result<Option<Mark>, Error> {
+        self.read(Call::ReadMark).await?.mark(source).await
+    }
+
+    async fn advance_mark(&self, source: Source, mark: Mark) -> Result<(), Error> {
+        self.write(Write::Mark(source, mark)).await
+    }
+}
