@@ -31,7 +31,7 @@ pub(crate) struct Batch {
     pub(crate) bytes: usize,
     /// Whether all of it is in the store already, but for its part in units.
     pub(crate) is_stored: bool,
-    /// Of the first attempt to write: another one writes the same.
+    /// Of the first attempt to write: another one of the same rows writes the same.
     segments: Option<Vec<Segment>>,
 }
 
@@ -44,6 +44,8 @@ impl Batch {
         self.rows.push(event);
         self.origins.push(origin);
         self.bytes += bytes;
+        // What was made before lacks it.
+        self.segments = None;
     }
 
     /// The segments of what has not expired when they are first asked for.
@@ -82,4 +84,55 @@ pub(crate) fn segments<'a>(events: impl Iterator<Item = (&'a Enriched, u64)>) ->
             bytes: builder.finish().into(),
         };
     open.into_iter().map(segment).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::enrich::Context;
+    use domain::event::{Body, Event, Generic, Priority, Severity};
+    use domain::id::EventId;
+    use domain::index::segment;
+
+    use super::*;
+
+    fn event(number: u8) -> Enriched {
+        let event = Event {
+            id: EventId::made(Millis::from_ms(i64::from(number)), [number; 10]),
+            service: None,
+            environment: None,
+            release: None,
+            user_id: None,
+            session_id: None,
+            trace_id: None,
+            span_id: None,
+            severity: Severity::Info,
+            external_id: None,
+            priority: Priority::Standard,
+            attributes: None,
+            body: Body::Generic(Generic {
+                name: "tested".to_owned(),
+            }),
+        };
+        Enriched {
+            tenant: TenantId::parse("demo").unwrap(),
+            received_at: Millis::EPOCH,
+            event,
+            context: Context::default(),
+            class: Class::Days30,
+            expires_at: Millis::MAX,
+            revision: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_added_after_a_failed_write_is_in_the_segments_of_the_next() {
+        let mut batch = Batch::default();
+        batch.add(event(1), 1, 10);
+        assert_eq!(batch.segments(Millis::EPOCH).len(), 1);
+        batch.add(event(2), 2, 10);
+        let made = batch.segments(Millis::EPOCH);
+        let ids = segment::Segment::decode(&made[0].bytes).unwrap().ids().to_vec();
+        assert_eq!(ids, [event(1).event.id, event(2).event.id]);
+        assert_eq!(made[0].last_origin, 2);
+    }
 }
