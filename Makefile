@@ -32,7 +32,7 @@ endif
 ENGINES := $(or $(CARGO_TARGET_DIR),target)/debug/engines
 
 .PHONY: help run build engines test test-rust test-docs test-fuzz faults check check-format check-clippy check-docs \
-	check-dependencies check-spelling check-proto check-compose check-generated audit fix generate fuzz bench bench-engines tools
+	check-dependencies check-spelling check-proto check-compose check-generated audit fix generate fuzz bench bench-engines bench-search tools
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ bench-engines: build tools ## measures the same on real engines, and the store b
 	cargo build $(LOCKED) --bin engines
 	$(ENGINES) run --throughput -- cargo bench $(LOCKED) -p store --bench cql
 	$(ENGINES) run --throughput -- cargo bench $(LOCKED) -p e2e --bench ingest -- distributed
+
+bench-search: tools ## measures the search index on Cassandra: storing, beside the bare driver, and searching (ARGS='--events 200000' is quick)
+	cargo bench $(LOCKED) -p e2e --bench search -- $(ARGS)
 
 tools: ## installs what is missing of the tools, and fetches the engines
 	@tools/install.sh '$(SLUICE_TOOLS)'
