@@ -12,8 +12,8 @@ use crate::merge::{Place, run_once};
 use crate::merger::Merger;
 use crate::{Deps, config};
 
-/// When every hour of the cases is closed.
-const LATER: Millis = NOW.plus_ms(2 * 3_600_000);
+/// When the four hours of the cases are closed, and their day is not.
+const LATER: Millis = NOW.plus_ms(140 * 60_000);
 
 impl Part<'_> {
     fn place(&self) -> Place {
@@ -45,7 +45,7 @@ fn one_class(_: u8) -> RetentionClass {
 }
 
 #[tokio::test]
-async fn a_closed_hour_becomes_one_unit_of_each_class() {
+async fn closed_hours_become_one_unit_of_each_class() {
     let system = System::new();
     let part = Part::new(&system, 0);
     let two_classes = |origin| {
@@ -194,7 +194,7 @@ async fn a_unit_that_lacks_pages_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_task_comes_back_when_an_hour_is_closed_and_removes_what_it_replaced() {
+async fn the_task_comes_back_when_hours_are_closed_and_removes_what_it_replaced() {
     let system = System::new();
     let part = Part::new(&system, 0);
     part.seal_each(0..3, one_class).await;
@@ -214,7 +214,7 @@ async fn the_task_comes_back_when_an_hour_is_closed_and_removes_what_it_replaced
     } = part.place();
     queue.offer(tenant, period, source);
     tokio::time::sleep(Duration::from_mins(1)).await;
-    assert_eq!(part.units("a").await, 3, "the hour is open");
+    assert_eq!(part.units("a").await, 3, "the hours are open");
     clock.set(LATER.as_ms());
     until(async || part.units("a").await == 1).await;
     assert_eq!(part.indexed("a").await, part.stored("a").await);
