@@ -199,10 +199,12 @@ impl<'a, T, F: Fn(Enriched) -> Result<(T, usize), ApiError>> Filling<'a, T, F> {
         self.plan.limit.saturating_sub(self.events.len())
     }
 
-    /// How many candidates to test next.
+    /// How many candidates to test next: more where few of those before have matched.
     fn next_count(&self, work: &Work) -> usize {
         let left = work.max_tested.saturating_sub(work.tested).max(1);
-        (self.missing() + 1).clamp(FETCHED / 4, FETCHED).min(left)
+        let for_one = (work.tested + FETCHED / 4) / (self.events.len() + FETCHED / 4);
+        let wanted = (self.missing() + 1).saturating_mul(for_one.max(1));
+        wanted.clamp(FETCHED / 4, FETCHED).min(left)
     }
 
     /// Adds what matches, as far as it fits.
