@@ -102,6 +102,7 @@ macro_rules! store_conformance {
             units::removing_a_unit_removes_all_of_it_and_nothing_else,
             units::a_large_page_is_kept_whole,
             units::many_pages_are_written_in_one_call,
+            manifest::a_reader_finds_a_unit_while_it_is_replaced,
             manifest::what_was_listed_is_read,
             manifest::a_later_entry_of_a_unit_replaces_and_an_earlier_one_does_not,
             manifest::what_was_unlisted_stays_so_also_when_it_is_listed_later,

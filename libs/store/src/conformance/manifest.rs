@@ -1,5 +1,7 @@
 //! The units of a tenant.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use domain::id::EventId;
 use domain::index::manifest::{Covers, Entry, Minute, Period};
 use domain::retention::Class;
@@ -61,6 +63,43 @@ pub async fn a_later_entry_of_a_unit_replaces_and_an_earlier_one_does_not(store:
             [demo_entry(expected)]
         );
     }
+}
+
+/// The new unit is listed before the old one is taken out, so a reader finds one of them, wherever in the order of the
+/// manifest they are.
+pub async fn a_reader_finds_a_unit_while_it_is_replaced(store: &Subject) {
+    let demo = tenant("demo");
+    for other in 0..120 {
+        list(store, &demo, &entry(SOURCE, unit(Class::Days7, other), 1)).await;
+    }
+    let replaced = |turn: u8| {
+        let number = u8::try_from(u32::from(turn) * 167 % 251).expect("it is below 251");
+        entry(SOURCE, unit(Class::Days30, number), u64::from(turn))
+    };
+    list(store, &demo, &replaced(0)).await;
+    let is_done = AtomicBool::new(false);
+    let writing = async {
+        for turn in 1..200 {
+            list(store, &demo, &replaced(turn)).await;
+            unlist(store, &demo, &replaced(turn - 1)).await;
+        }
+        is_done.store(true, Ordering::SeqCst);
+    };
+    let reading = async {
+        while !is_done.load(Ordering::SeqCst) {
+            let found = manifest(store, &demo, Period::of(NOW)).await;
+            let of_others = found
+                .iter()
+                .filter(|entry| entry.unit.class == Class::Days7)
+                .count();
+            assert_eq!(of_others, 120);
+            assert!(
+                found.len() > 120,
+                "neither the old unit nor the new one was found"
+            );
+        }
+    };
+    tokio::join!(writing, reading);
 }
 
 /// A zombie lists what has been merged and is gone.

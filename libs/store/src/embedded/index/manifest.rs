@@ -4,6 +4,7 @@ use domain::index::manifest::{Entry, Period};
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use fjall::Readable;
 
 use super::{Stored, cells, corrupt, keys};
 use crate::embedded::cell::{self, Cell};
@@ -57,7 +58,10 @@ impl Storage {
     pub(super) fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {
         let begin = keys::manifest(tenant, period);
         let mut entries = Vec::new();
-        for stored in cells(self.events.prefix(&begin), begin.len()) {
+        // An iterator alone sees what is written while it goes: it could miss a unit that is listed behind it and, further
+        // on, the one that this replaces.
+        let snapshot = self.db.snapshot();
+        for stored in cells(snapshot.prefix(&self.events, &begin), begin.len()) {
             let Stored { key_end, cell } = stored?;
             let Some(value) = cell.value else {
                 continue;
