@@ -128,6 +128,21 @@ pub trait Index: Send + Sync {
     /// Takes a unit out of the manifest, also where the entry is written later.
     async fn unlist(&self, tenant: &TenantId, entry: &Entry) -> Result<(), Error>;
 
+    /// Lists a unit and takes those out of the manifest that it replaces, all of the same period: no reader finds neither.
+    async fn replace(
+        &self,
+        tenant: &TenantId,
+        entry: &Entry,
+        replaced: &[Entry],
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.list(tenant, entry, now).await?;
+        for entry in replaced {
+            self.unlist(tenant, entry).await?;
+        }
+        Ok(())
+    }
+
     /// The units of a tenant in a period, in no order. One whose events have all expired may be among them.
     async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error>;
 

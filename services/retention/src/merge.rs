@@ -197,10 +197,7 @@ impl Run<'_> {
         };
         let last_origin = due.units.iter().map(|entry| entry.last_origin).max();
         let entry = publisher.entry(unit, made, last_origin.unwrap_or(self.sealed), expires_at);
-        self.index.list(tenant, &entry, self.now).await?;
-        for replaced in &due.units {
-            self.index.unlist(tenant, replaced).await?;
-        }
+        self.index.replace(tenant, &entry, &due.units, self.now).await?;
         Ok(())
     }
 

@@ -93,6 +93,17 @@ impl Index for Cql {
         self.call("unlist", self.0.unlist(tenant, entry)).await
     }
 
+    async fn replace(
+        &self,
+        tenant: &TenantId,
+        entry: &Entry,
+        replaced: &[Entry],
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.call("replace", self.0.replace(tenant, entry, replaced, now))
+            .await
+    }
+
     async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {
         self.call("manifest", self.0.manifest(tenant, period)).await
     }

@@ -14,6 +14,7 @@ use scylla::response::PagingState;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchStatement, BatchType};
+use scylla::value::CqlValue;
 use tokio::sync::Semaphore;
 
 use super::statements::Query;
@@ -51,6 +52,22 @@ impl Requests {
         let statement = || BatchStatement::PreparedStatement(query.prepared.clone());
         let statements = rows.iter().map(|_| statement()).collect();
         let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements);
+        batch.set_is_idempotent(true);
+        let work = Box::pin(self.session.batch(&batch, rows));
+        self.measured(name, work).await.map(drop)
+    }
+
+    /// Writes to one partition with several statements, all or none. `name` is that of the batch in metrics.
+    pub(super) async fn run_together(
+        &self,
+        name: &'static str,
+        writes: Vec<(&Query, Vec<CqlValue>)>,
+    ) -> Result<(), Error> {
+        let (queries, rows): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        let statements = queries
+            .iter()
+            .map(|query| BatchStatement::PreparedStatement(query.prepared.clone()));
+        let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements.collect());
         batch.set_is_idempotent(true);
         let work = Box::pin(self.session.batch(&batch, rows));
         self.measured(name, work).await.map(drop)

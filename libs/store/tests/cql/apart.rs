@@ -202,6 +202,19 @@ impl Index for Apart {
         self.store.unlist(&self.inside(tenant), &entry).await
     }
 
+    async fn replace(
+        &self,
+        tenant: &TenantId,
+        entry: &Entry,
+        replaced: &[Entry],
+        now: Millis,
+    ) -> Result<(), Error> {
+        let entry = self.entry(entry);
+        let replaced: Vec<_> = replaced.iter().map(|entry| self.entry(entry)).collect();
+        let tenant = self.inside(tenant);
+        self.store.replace(&tenant, &entry, &replaced, now).await
+    }
+
     async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {
         let entries = self.store.manifest(&self.inside(tenant), period).await?;
         Ok(entries.iter().map(|entry| self.entry(entry)).collect())

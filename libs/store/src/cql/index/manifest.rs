@@ -4,6 +4,7 @@ use domain::index::manifest::{Entry, Period, UnitId, UnitRef};
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use scylla::value::CqlValue;
 
 use crate::cql::requests::unexpected;
 use crate::cql::{Handle, keys, mark};
@@ -49,6 +50,31 @@ impl Handle {
             entry.unit.id.0,
         );
         self.requests.run(&self.statements.index.unlist, values).await
+    }
+
+    /// One batch, for the rows are of one partition: a replica has all of it or nothing.
+    pub(super) async fn replace(
+        &self,
+        tenant: &TenantId,
+        entry: &Entry,
+        replaced: &[Entry],
+        now: Millis,
+    ) -> Result<(), Error> {
+        let Some(ttl_seconds) = keys::ttl_seconds(entry.expires_at, now) else {
+            return Ok(());
+        };
+        let statements = &self.statements.index;
+        let mut listed = columns(tenant, entry);
+        listed.push(CqlValue::Blob(entry.encode()));
+        listed.push(CqlValue::BigInt(stamp::of_origin(entry.last_origin)?));
+        listed.push(CqlValue::Int(ttl_seconds));
+        let mut writes = vec![(&statements.list, listed)];
+        for old in replaced {
+            let mut values = vec![CqlValue::BigInt(stamp::of_origin(old.last_origin)? + 1)];
+            values.extend(columns(tenant, old));
+            writes.push((&statements.unlist, values));
+        }
+        self.requests.run_together("replace", writes).await
     }
 
     pub(super) async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {
@@ -97,6 +123,20 @@ impl Handle {
         read.await?;
         Ok(mark)
     }
+}
+
+/// The key of an entry: tenant, period, lane, generation, partition, class, unit.
+fn columns(tenant: &TenantId, entry: &Entry) -> Vec<CqlValue> {
+    let (lane, generation, partition) = keys::source_columns(entry.source);
+    vec![
+        CqlValue::Text(tenant.as_str().to_owned()),
+        CqlValue::Int(entry.period().0),
+        CqlValue::Text(lane.to_owned()),
+        CqlValue::BigInt(generation),
+        CqlValue::BigInt(partition),
+        CqlValue::Text(keys::class_name(entry.unit.class).to_owned()),
+        CqlValue::Blob(entry.unit.id.0.to_vec()),
+    ]
 }
 
 fn decode((lane, generation, partition, class, unit, entry): Row<'_>) -> Option<Entry> {
