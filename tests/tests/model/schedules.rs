@@ -315,7 +315,7 @@ fn run_case(engines: &Engines, case: u32, steps: Vec<Step>) {
 #[test]
 fn any_schedule_stores_each_acknowledged_event_once() {
     let config = ProptestConfig {
-        cases: 128,
+        cases: 256,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/model/schedules.seeds",
         ))),
@@ -323,7 +323,7 @@ fn any_schedule_stores_each_acknowledged_event_once() {
         ..ProptestConfig::default()
     };
     let unused = RefCell::new((Engines::new(CASES_PER_ENGINES), 0..CASES_PER_ENGINES));
-    let ran = TestRunner::new(config).run(&vec(step(), 1..150), |steps| {
+    let ran = TestRunner::new(config).run(&vec(step(), 1..200), |steps| {
         let mut unused = unused.borrow_mut();
         let case = unused.1.next().unwrap_or_else(|| {
             *unused = (Engines::new(CASES_PER_ENGINES), 1..CASES_PER_ENGINES);
