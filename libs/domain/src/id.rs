@@ -62,9 +62,7 @@ impl EventId {
 
     /// The time of the event.
     pub fn time(self) -> Millis {
-        let mut ms = [0; 8];
-        ms[2..].copy_from_slice(&self.0[..6]);
-        Millis::from_ms(i64::from_be_bytes(ms))
+        time_of(self.0)
     }
 
     /// The 16 bytes, in the order that sorts by time.
@@ -103,6 +101,12 @@ impl IdRange {
         }
     }
 
+    /// The times of ids in it: from the one up to and with the other. Of an empty range they say nothing.
+    pub fn times(&self) -> (Millis, Millis) {
+        let last = u128::from_be_bytes(self.end).saturating_sub(1).to_be_bytes();
+        (time_of(self.begin), time_of(last))
+    }
+
     /// Only what comes after these bytes of an id.
     #[must_use]
     pub fn after(self, id: [u8; 16]) -> Self {
@@ -131,6 +135,12 @@ impl IdRange {
     pub fn contains(&self, id: EventId) -> bool {
         (self.begin..self.end).contains(&id.0)
     }
+}
+
+fn time_of(id: [u8; 16]) -> Millis {
+    let mut ms = [0; 8];
+    ms[2..].copy_from_slice(&id[..6]);
+    Millis::from_ms(i64::from_be_bytes(ms))
 }
 
 fn first_bytes_at(time: Millis) -> [u8; 16] {

@@ -1,6 +1,6 @@
 //! Merging: several units of a tenant become one, so that a search over a long time reads few.
 //!
-//! The new unit is written and listed before those that it replaces are taken out of the manifest, and their pages stay
+//! The pages of the new unit are written before it takes the place of the others in the manifest, and the old pages stay
 //! for searches that have begun: a reader finds each event at every moment. Two processes that merge the same units make
 //! two of the outcome, which a later merge makes one. Units behind the mark of their source are left alone, with what
 //! their entries claim.

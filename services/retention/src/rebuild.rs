@@ -25,7 +25,7 @@ use crate::units::{Publisher, begin_of_hour, hour, of_segments, off_thread};
 
 /// Events that are read at once.
 const READ: usize = 1000;
-/// Level of the new units: that of a whole hour.
+/// Level of the new units: nothing is left to merge within an hour.
 const LEVEL: u8 = 1;
 
 /// What was made anew.

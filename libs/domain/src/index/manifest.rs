@@ -68,13 +68,8 @@ impl Period {
 
     /// The periods that a range of ids touches, in order; none of an empty range.
     pub fn of_range(range: &IdRange) -> RangeInclusive<i32> {
-        let time = |id: [u8; 16]| {
-            let mut ms = [0; 8];
-            ms[2..].copy_from_slice(&id[..6]);
-            Millis::from_ms(i64::from_be_bytes(ms))
-        };
-        let last = u128::from_be_bytes(range.end).saturating_sub(1).to_be_bytes();
-        Self::of(time(range.begin)).0..=Self::of(time(last)).0
+        let (first, last) = range.times();
+        Self::of(first).0..=Self::of(last).0
     }
 }
 

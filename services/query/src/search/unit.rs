@@ -144,8 +144,11 @@ async fn open(
     let positions = if range.begin <= own.begin && own.end <= range.end {
         0..entry.events
     } else {
-        let (from, to) = times(range);
-        pages.directory(entry).await?.positions(from, to, entry.events)
+        let (from, last) = range.times();
+        pages
+            .directory(entry)
+            .await?
+            .positions(from, last.plus_ms(1), entry.events)
     };
     let mut bound = resolved.bound();
     if let Some(bound) = &mut bound {
@@ -170,16 +173,6 @@ async fn open(
         None => _ = open.ready.insert_range(open.positions.clone()),
     }
     Ok(open)
-}
-
-/// The first millisecond of a range and the first behind it.
-fn times(range: &IdRange) -> (domain::time::Millis, domain::time::Millis) {
-    let time = |id: [u8; 16]| {
-        let mut ms = [0; 8];
-        ms[2..].copy_from_slice(&id[..6]);
-        domain::time::Millis::from_ms(i64::from_be_bytes(ms))
-    };
-    (time(range.begin), time(range.end).plus_ms(1))
 }
 
 /// Looks up what is asked. Of several conditions that must all hold the first is that which is likely rare.
