@@ -24,6 +24,7 @@ pub mod limits;
 pub mod range;
 pub mod record;
 pub mod retention;
+pub mod rollup;
 pub mod routing;
 pub mod seal;
 pub mod source;
