@@ -35,4 +35,5 @@ pub mod time;
 pub mod token;
 pub mod topic;
 pub mod validate;
+mod varint;
 pub mod verdict;
