@@ -23,7 +23,6 @@ pub mod segment;
 pub mod term;
 pub mod tiers;
 pub mod unit;
-mod varint;
 
 /// Bytes of the index that are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,9 +7,9 @@
 //! Ids ascend strictly. What is behind an id's time is random and does not shrink.
 
 use super::Corrupt;
-use super::varint::{self, Reader};
 use crate::id::EventId;
 use crate::time::Millis;
+use crate::varint::{self, Reader};
 
 /// Ids in a page; the last page of a unit has what is left.
 pub const PER_PAGE: u32 = 256;

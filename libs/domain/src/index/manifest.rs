@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use crate::id::{EventId, IdRange};
 use crate::index::Corrupt;
-use crate::index::varint::{self, Reader};
 use crate::retention::Class;
 use crate::source::Source;
 use crate::time::Millis;
+use crate::varint::{self, Reader};
 
 const VERSION: u8 = 1;
 const MINUTE_MS: i64 = 60 * 1000;

@@ -10,7 +10,7 @@
 //! A page knows where the next one begins, so a page that is missing is noticed by who looks for a term in it.
 
 use super::Corrupt;
-use super::varint::{self, Reader};
+use crate::varint::{self, Reader};
 
 /// Most bytes of a page, unpacked.
 pub const MAX_BYTES: usize = 64 << 20;

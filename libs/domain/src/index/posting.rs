@@ -10,7 +10,7 @@
 use roaring::RoaringBitmap;
 
 use super::Corrupt;
-use super::varint::{self, Reader};
+use crate::varint::{self, Reader};
 
 const DELTAS: u8 = 0;
 const BITMAP: u8 = 1;

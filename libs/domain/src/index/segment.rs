@@ -10,11 +10,11 @@ use roaring::RoaringBitmap;
 use super::candidates::{Found, Resolved};
 use super::page::{self, Page, Posting};
 use super::prune::{Prune, TermRange};
-use super::varint::{self, Reader};
 use super::{Corrupt, ids, posting};
 use crate::id::EventId;
 use crate::retention::Class;
 use crate::time::Millis;
+use crate::varint::{self, Reader};
 
 const VERSION: u8 = 1;
 /// Segments are written all the time and read for minutes.
