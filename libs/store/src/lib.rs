@@ -15,9 +15,11 @@ pub mod embedded;
 pub mod index;
 pub mod metric_definitions;
 pub mod port;
+pub mod rollups;
 pub mod stamp;
 
 pub use index::Index;
 pub use port::{
     COUNTED_MINUTES, COUNTING_SERVICE, Class, Clock, Error, Events, Position, Progress, STORING_SERVICE, Scan,
 };
+pub use rollups::Rollups;

@@ -1,0 +1,1 @@
+//! Analytics as a whole, over the embedded log and store.
