@@ -71,7 +71,6 @@ impl World {
         if self.upkeep[slot].is_none() {
             let flaky = self.flaky();
             let (control, random) = (flaky.control.clone(), self.random.clone());
-            let recent = self.recent.clone();
             let (tenant, time) = (self.tenants[picked.tenant].clone(), picked.event.event.id.time());
             let hours = rebuild::hours_of(time.minus_ms(HOUR_MS), time.plus_ms(HOUR_MS));
             let (generation, now) = (self.ground.number, self.now());
