@@ -1,6 +1,7 @@
 //! What rows and their sums promise, against lists of events.
 
 mod naive;
+mod overflow;
 mod rows;
 mod sample;
 
