@@ -4,6 +4,7 @@ mod naive;
 mod overflow;
 mod rows;
 mod sample;
+mod stored;
 
 use super::*;
 
