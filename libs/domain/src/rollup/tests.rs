@@ -5,6 +5,7 @@ mod overflow;
 mod rows;
 mod sample;
 mod stored;
+mod summaries;
 
 use super::*;
 
