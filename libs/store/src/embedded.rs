@@ -43,6 +43,7 @@ use domain::retention;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use tokio::sync::Semaphore;
 use tokio::task;
 
 pub use self::config::Config;
@@ -57,9 +58,13 @@ use crate::port::{Error, Events, Position, Progress, Scan};
 #[derive(Clone)]
 pub struct Embedded(Arc<Handle>);
 
+/// Calls that are on the disk at once; more wait. Each has a thread, of which other services want some too.
+const MAX_CALLS: usize = 64;
+
 /// The storage with the thread that works on it.
 struct Handle {
     storage: Arc<Storage>,
+    calls: Arc<Semaphore>,
     sweeper: Arc<Mutex<Sweeper>>,
     /// Gone while closing: that is what ends the thread.
     stop: Option<SyncSender<()>>,
@@ -84,6 +89,7 @@ impl Embedded {
             })?;
         Ok(Self(Arc::new(Handle {
             storage,
+            calls: Arc::new(Semaphore::new(MAX_CALLS)),
             sweeper,
             stop: Some(stop),
             upkeep: Some(upkeep),
@@ -107,8 +113,16 @@ impl Embedded {
         &self,
         job: impl FnOnce(&Storage) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let calls = self.0.calls.clone();
+        let permit = calls.acquire_owned().await.map_err(|_| Error::Closed)?;
         let handle = self.0.clone();
-        let done = task::spawn_blocking(move || job(&handle.storage)).await;
+        let work = move || {
+            let done = job(&handle.storage);
+            // Also where nobody waits for it any more.
+            drop(permit);
+            done
+        };
+        let done = task::spawn_blocking(work).await;
         done.unwrap_or_else(|error| {
             let closing = error.is_cancelled();
             Err(if closing {
