@@ -8,8 +8,10 @@
 //! failed fsync) it goes on being read and refuses everything else until it is opened again.
 //!
 //! - [`config`](Config): settings; `storage`: what is on disk, and what durable means.
-//! - [`cell`], [`progress`], [`mark`]: the layout of rows and blobs, of positions and of marks.
-//! - `write`, `read`, `index`: the calls of the port; `sweep`: removal of what has expired.
+//! - [`cell`], [`progress`], [`mark`]: the layout of rows and blobs, of positions and of marks; `keys`: what their keys
+//!   begin with.
+//! - `write`, `read`, `index`: the calls of the port; `walk`: cells one after the other; `sweep`: removal of what has
+//!   expired.
 //!
 //! Every call may meet the disk, so it runs on a thread that may block; only rows are encoded before that. A
 //! call that is no longer awaited is finished all the same.
@@ -17,11 +19,13 @@
 pub mod cell;
 mod config;
 mod index;
+mod keys;
 pub mod mark;
 pub mod progress;
 mod read;
 mod storage;
 mod sweep;
+mod walk;
 mod write;
 
 use std::path::Path;
