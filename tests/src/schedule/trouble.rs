@@ -88,10 +88,12 @@ impl<C: Copy + PartialEq> Control<C> {
         }
     }
 
-    /// Wakes it up.
+    /// Wakes it up. One that is awake is not kept from falling asleep later.
     pub fn wake(&self) {
-        self.state.lock().unwrap().sleeps = false;
-        self.woken.notify_one();
+        let slept = std::mem::take(&mut self.state.lock().unwrap().sleeps);
+        if slept {
+            self.woken.notify_one();
+        }
     }
 
     /// What becomes of the call that is made here, after the sleep before it.
@@ -125,5 +127,28 @@ impl<C: Copy + PartialEq> Control<C> {
         state.planned = None;
         state.has_failed = !trouble.is_sleep();
         Some(trouble)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_was_woken_while_it_was_awake_sleeps_when_it_shall() {
+        let control = Control::default();
+        control.plan(Some(Plan {
+            of: None,
+            behind: 0,
+            trouble: Trouble::Asleep,
+        }));
+        control.wake();
+        let mut call = std::pin::pin!(control.call(()));
+        assert_eq!((&mut call).now_or_never(), None);
+        control.slept().await;
+        control.wake();
+        assert_eq!(call.await, None);
     }
 }
