@@ -12,7 +12,7 @@
 //! - `config`: settings; `open`: from settings to a session; [`migrate`]: the schema.
 //! - `statements`: every statement; `keys`: which row is where; [`progress`], [`mark`]: the layout of what is known
 //!   of a source.
-//! - `write`, `read`, `ids`, `index`: the calls of the port; `batch`, `requests`: how statements are run.
+//! - `write`, `read`, `ids`, `index`, `rollups`: the calls of the port; `batch`, `requests`: how statements are run.
 
 mod batch;
 mod config;
@@ -25,6 +25,7 @@ mod open;
 pub mod progress;
 mod read;
 mod requests;
+mod rollups;
 mod statements;
 mod write;
 

@@ -1,7 +1,9 @@
-//! The store port: events by tenant and id, deletions, the search index, and how far each source is stored.
+//! The store port: events by tenant and id, deletions, the search index, statistics, and how far each source is
+//! stored.
 //!
 //! - [`port`]: [`Events`] and [`Progress`], implemented by the adapters.
 //! - [`mod@index`]: [`Index`], likewise: the search index.
+//! - [`rollups`]: [`Rollups`], likewise: statistics.
 //! - [`stamp`]: the computed stamps that make last write win without a clock.
 //! - [`embedded`]: the adapter that keeps its rows in a directory of this machine.
 //! - [`cql`]: the adapter that keeps them in ScyllaDB or Cassandra.

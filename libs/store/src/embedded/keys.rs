@@ -4,7 +4,8 @@
 //! |---|---|
 //! | 0x00 | [positions](super::progress) |
 //! | 0x01 to 0x05 | the search index: `index::keys` |
-//! | a letter or a digit | rows: the name of the tenant |
+//! | 0x06 | statistics: `rollups::keys` |
+//! | a letter | rows: the name of the tenant |
 //!
 //! Integers are big-endian, so that keys are in their order.
 
@@ -17,6 +18,7 @@ pub(super) const FRESH_PLACE: u8 = 2;
 pub(super) const PAGE: u8 = 3;
 pub(super) const ENTRY: u8 = 4;
 pub(super) const MARK: u8 = 5;
+pub(super) const ROLLUP: u8 = 6;
 
 /// A name and 0x00: no name has such a byte, so none is the begin of another.
 pub(super) fn push_tenant(key: &mut Vec<u8>, tenant: &TenantId) {
