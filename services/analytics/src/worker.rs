@@ -86,7 +86,8 @@ impl Processor for Counter {
             windows: Windows::default(),
             gathered: Gathered::default(),
             reached: Reached::at(stored),
-            minutes: stored,
+            // The position may have been written by a process that has ended before it said this.
+            minutes: None,
             stored,
             hours_written: Instant::now(),
             metrics: Metrics::new(partition),
@@ -110,7 +111,7 @@ struct Counting {
     windows: Windows,
     gathered: Gathered,
     reached: Reached,
-    /// Up to where the store is said to have the minutes.
+    /// Up to where this process has said that the store has the minutes.
     minutes: Option<Position>,
     /// Up to where the store is said to have everything.
     stored: Option<Position>,

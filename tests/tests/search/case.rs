@@ -1,6 +1,7 @@
 //! A case: what happens, one after the other, and what must hold then.
 
 use domain::time::Millis;
+use e2e::schedule::runner as schedule;
 use proptest::prelude::*;
 
 use crate::reader::Bounds;
@@ -31,13 +32,16 @@ pub(crate) fn cases(max_steps: usize) -> impl Strategy<Value = Case> {
     })
 }
 
-/// Panics where a search answers what it must not.
-pub(crate) async fn run(ground: Ground, case: Case) {
-    let mut world = World::new(&ground, case.begin, case.bounds);
-    for step in case.steps.iter().flatten() {
-        happen(&mut world, step).await;
+impl schedule::Case for Case {
+    type Ground = Ground;
+
+    async fn run(self, ground: Ground) {
+        let mut world = World::new(&ground, self.begin, self.bounds);
+        for step in self.steps.iter().flatten() {
+            happen(&mut world, step).await;
+        }
+        end(&mut world, &self.questions).await;
     }
-    end(&mut world, &case.questions).await;
 }
 
 async fn happen(world: &mut World, step: &Step) {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use e2e::schedule::runner;
 use store::cql::{Config, Cql, Options, Replication, migrate};
 
 use crate::case::cases;
-use crate::runner;
 use crate::spec::{BASE, DAY_MS};
+use crate::world::on;
 
 const CASES: u64 = 1_000;
 /// The schema is made once, for it takes seconds.
@@ -20,5 +21,5 @@ async fn search_is_the_naive_filter_on_cassandra() {
         .unwrap();
     let clock = Arc::new(|| BASE.minus_ms(100 * DAY_MS));
     let store = Arc::new(Cql::connect(config, clock).await.unwrap());
-    runner::run(store, CASES, cases(20)).await;
+    runner::run(on(store), CASES, cases(20)).await;
 }

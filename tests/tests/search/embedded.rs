@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use e2e::schedule::runner;
 use store::embedded::{Config, Embedded};
 
 use crate::case::cases;
-use crate::runner;
 use crate::spec::{BASE, DAY_MS};
+use crate::world::on;
 
 const CASES: u64 = 1_200;
 
@@ -16,5 +17,5 @@ async fn search_is_the_naive_filter_on_the_embedded_store() {
     // Nothing expires but by the clock of a case.
     let config = Config::new(Arc::new(|| BASE.minus_ms(100 * DAY_MS)));
     let store = Arc::new(Embedded::open(dir.path(), config).unwrap());
-    runner::run(store, CASES, cases(40)).await;
+    runner::run(on(store), CASES, cases(40)).await;
 }

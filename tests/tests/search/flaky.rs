@@ -1,6 +1,6 @@
 //! The store as one process sees it: of its calls one comes to what the case says, the others to what they should.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chassis::clock::{Clock, Manual};
@@ -12,28 +12,12 @@ use domain::retention::Class;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use e2e::schedule;
+pub(crate) use e2e::schedule::Trouble;
 use store::index::{FRESH_LIFE_MS, Fresh, FreshPlace, Mark, Page};
 use store::{Error, Events, Index, Position, Progress, Scan};
-use tokio::sync::Notify;
 
 use crate::writes::{Whole, Write};
-
-/// What becomes of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// It fails and does nothing.
-    Lost,
-    /// It fails and does half.
-    Half,
-    /// It does all, and the process takes it for failed.
-    Unheard,
-    /// The process takes it for failed, and it is done later.
-    Late,
-    /// It does all, the process takes it for failed, and it is done later once more.
-    Twice,
-    /// Before it is made the process sleeps until it is woken.
-    Asleep,
-}
 
 /// Calls that a trouble can be meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,131 +41,25 @@ pub(crate) enum Call {
     ReadPosition,
 }
 
-/// A trouble that will be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    /// Calls of other kinds do not count.
-    pub(crate) of: Option<Call>,
-    /// Calls before it.
-    pub(crate) behind: usize,
-    pub(crate) trouble: Trouble,
-}
-
-/// The trouble of one process.
-#[derive(Default)]
-pub(crate) struct Control {
-    state: Mutex<State>,
-    slept: Notify,
-    woken: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    planned: Option<Plan>,
-    has_failed: bool,
-    sleeps: bool,
-}
-
-impl Control {
-    /// From now on one call will be in trouble, or none.
-    pub(crate) fn plan(&self, plan: Option<Plan>) {
-        let mut state = self.state.lock().unwrap();
-        state.planned = plan;
-        state.has_failed = false;
-    }
-
-    /// Whether a call has failed since a trouble was planned.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.state.lock().unwrap().has_failed
-    }
-
-    /// Waits until the process sleeps.
-    pub(crate) async fn slept(&self) {
-        while !self.state.lock().unwrap().sleeps {
-            self.slept.notified().await;
-        }
-    }
-
-    /// Wakes it up.
-    pub(crate) fn wake(&self) {
-        self.state.lock().unwrap().sleeps = false;
-        self.woken.notify_one();
-    }
-
-    fn next(&self, call: Call) -> Option<Trouble> {
-        let mut state = self.state.lock().unwrap();
-        let plan = state
-            .planned
-            .as_mut()
-            .filter(|plan| plan.of.is_none_or(|of| of == call))?;
-        if plan.behind > 0 {
-            plan.behind -= 1;
-            return None;
-        }
-        let trouble = plan.trouble;
-        state.planned = None;
-        state.sleeps = trouble == Trouble::Asleep;
-        state.has_failed = trouble != Trouble::Asleep;
-        Some(trouble)
-    }
-
-    /// What becomes of the call that is made now, once it is made.
-    async fn call(&self, call: Call) -> Option<Trouble> {
-        let trouble = self.next(call)?;
-        if trouble != Trouble::Asleep {
-            return Some(trouble);
-        }
-        self.slept.notify_one();
-        self.woken.notified().await;
-        None
-    }
-}
-
-/// What is on its way for long. Shared by all processes of a case.
-pub(crate) type Late = Arc<Mutex<Vec<Write>>>;
+pub(crate) type Plan = schedule::Plan<Call>;
+pub(crate) type Control = schedule::Control<Call>;
+pub(crate) type Actor = schedule::Actor<Call>;
+pub(crate) type Late = schedule::Late<Write>;
 
 /// See the [module](self).
 pub(crate) struct Flaky {
-    pub(crate) store: Arc<dyn Whole>,
-    pub(crate) late: Late,
+    pub(crate) calls: schedule::Flaky<Write>,
     /// By which fresh segments are gone.
     pub(crate) clock: Arc<Manual>,
-    pub(crate) control: Arc<Control>,
-}
-
-fn unavailable() -> Error {
-    let reason = "the case said so".to_owned();
-    Error::Unavailable { reason }
 }
 
 impl Flaky {
     async fn write(&self, write: Write) -> Result<(), Error> {
-        let store = &*self.store;
-        let Some(trouble) = self.control.call(write.call()).await else {
-            return write.land(store).await;
-        };
-        match trouble {
-            Trouble::Lost | Trouble::Asleep => {}
-            Trouble::Half => {
-                if let Some(half) = write.half() {
-                    half.land(store).await?;
-                }
-            }
-            Trouble::Unheard => write.land(store).await?,
-            Trouble::Late => self.late.lock().unwrap().push(write),
-            Trouble::Twice => {
-                self.late.lock().unwrap().push(write.clone());
-                write.land(store).await?;
-            }
-        }
-        Err(unavailable())
+        self.calls.write(write).await
     }
 
     async fn read(&self, call: Call) -> Result<&dyn Whole, Error> {
-        match self.control.call(call).await {
-            None => Ok(&*self.store),
-            Some(_) => Err(unavailable()),
-        }
+        self.calls.read(call).await
     }
 
     /// A store keeps fresh segments for their life and no longer, whatever the clock of its machine.

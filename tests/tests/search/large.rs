@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use e2e::schedule::runner::tree;
 use proptest::strategy::ValueTree;
 use store::embedded::{Config, Embedded};
 
 use crate::reader::Bounds;
-use crate::runner::tree;
 use crate::spec::{BASE, DAY_MS, HOUR_MS, spec};
 use crate::steps::{Place, Question, Settings, question};
 use crate::world::{Ground, World};

@@ -7,22 +7,18 @@
 //!
 //! - `case`: what happens, and what must hold meanwhile; `steps`: the things that can; `world`: where they do.
 //! - `spec`, `values`: events; `filters`: what is asked for; `naive`: what must be answered; `reader`: the asking.
-//! - `log`: fates; `flaky`: a store with troubles, of which `writes` may come late; `actor`: a worker driven by hand.
-//! - `runner`: many cases at once, and the least one that fails; `embedded`, `cql`: on which store.
+//! - `flaky`: a store with troubles, of which `writes` may come late; `embedded`, `cql`: on which store.
 //! - `stories`: cases step by step; `large`: more events than any case has.
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
-mod actor;
 mod case;
 mod cql;
 mod embedded;
 mod filters;
 mod flaky;
 mod large;
-mod log;
 mod naive;
 mod reader;
-mod runner;
 mod spec;
 mod steps;
 mod stories;

@@ -89,7 +89,7 @@ impl Reader {
         bounds: Bounds,
     ) -> Self {
         let peppers = Arc::new(Peppers::new(Pepper::new("p", &[7; 32]).unwrap(), Vec::new()));
-        let control = store.control.clone();
+        let control = store.calls.control.clone();
         let store = Arc::new(store);
         let deps = Deps {
             events: store.clone(),

@@ -14,6 +14,8 @@ use domain::record::Enriched;
 use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use e2e::schedule::fates::enriched;
+use e2e::schedule::{self, Fates, Flow, Write};
 use eventlog::Class;
 use eventlog::runner::Processor;
 use proto::record::encode_enriched;
@@ -21,9 +23,7 @@ use retention::{Deps, Recent};
 
 use self::searches::Walk;
 use self::upkeep::Upkeep;
-use crate::actor::{Actor, Flow};
-use crate::flaky::{Control, Flaky, Late};
-use crate::log::{Fates, enriched};
+use crate::flaky::{Actor, Flaky, Late};
 use crate::naive::{Known, Version};
 use crate::reader::{Bounds, Reader};
 use crate::spec::{BASE, DAY_MS, Spec, TENANTS, What};
@@ -37,6 +37,14 @@ const RECENT_BYTES: usize = 64 << 10;
 pub(crate) struct Ground {
     pub(crate) store: Arc<dyn Whole>,
     pub(crate) number: u32,
+}
+
+/// The grounds of a store, by number.
+pub(crate) fn on(store: Arc<dyn Whole>) -> impl Fn(u32) -> Ground + Sync {
+    move |number| Ground {
+        store: store.clone(),
+        number,
+    }
 }
 
 /// See the [module](self).
@@ -197,7 +205,7 @@ impl World {
         let slot = &mut self.actors[place.source][place.slot];
         *slot = None;
         let flaky = self.flaky();
-        let control = flaky.control.clone();
+        let control = flaky.calls.control.clone();
         let store = Arc::new(flaky);
         let deps = Deps {
             log: self.fates.clone(),
@@ -231,16 +239,17 @@ impl World {
                 "{failure}"
             );
         }
-        matches!(flow, Flow::Done) && actor.wants() == Some(self.fates.end(partition))
+        matches!(flow, Flow::Done) && actor.is_flushed() && actor.wants() == Some(self.fates.end(partition))
     }
 
     /// A process gives a source up.
     pub(crate) async fn close(&mut self, place: Place, planned: Planned) {
-        if let Some(actor) = self.actors[place.source][place.slot].take() {
-            let control = actor.control.clone();
-            control.plan(planned);
-            let closed = actor.close().await;
-            assert!(closed.is_ok() || control.has_failed(), "{closed:?}");
+        if let Some(mut actor) = self.actors[place.source][place.slot].take() {
+            actor.control.plan(planned);
+            // At the latest when it falls asleep it is gone.
+            if let Flow::Failed(failure) = actor.close().await {
+                assert!(actor.control.has_failed(), "{failure}");
+            }
         }
     }
 
@@ -279,9 +288,7 @@ impl World {
 
 fn flaky(ground: &Ground, clock: &Arc<Manual>, late: &Late) -> Flaky {
     Flaky {
-        store: ground.store.clone(),
-        late: late.clone(),
+        calls: schedule::Flaky::new(ground.store.clone(), late.clone()),
         clock: clock.clone(),
-        control: Arc::new(Control::default()),
     }
 }

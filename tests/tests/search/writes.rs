@@ -1,10 +1,12 @@
 //! Writes as values, so that one can be made in part, later, or twice.
 
+use async_trait::async_trait;
 use domain::index::manifest::{Entry, Minute, UnitRef};
 use domain::record::Enriched;
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use e2e::schedule;
 use store::index::{Fresh, Mark, Page};
 use store::{Error, Events, Index, Position, Progress};
 
@@ -29,8 +31,12 @@ pub(crate) enum Write {
     Position(String, Source, Position),
 }
 
-impl Write {
-    pub(crate) fn call(&self) -> Call {
+#[async_trait]
+impl schedule::Write for Write {
+    type Call = Call;
+    type Store = dyn Whole;
+
+    fn call(&self) -> Call {
         match self {
             Self::Rows(..) => Call::Rows,
             Self::FreshPlaces(..) => Call::FreshPlaces,
@@ -44,8 +50,7 @@ impl Write {
         }
     }
 
-    /// Makes it.
-    pub(crate) async fn land(self, store: &dyn Whole) -> Result<(), Error> {
+    async fn land(self, store: &dyn Whole) -> Result<(), Error> {
         match self {
             Self::Rows(rows, now) => store.put(&rows, now).await,
             Self::FreshPlaces(tenants, source, minute, now) => {
@@ -63,8 +68,7 @@ impl Write {
         }
     }
 
-    /// Half of it, of what can be halved.
-    pub(crate) fn half(mut self) -> Option<Self> {
+    fn half(mut self) -> Option<Self> {
         fn halve<T>(all: &mut Vec<T>) -> bool {
             all.truncate(all.len() / 2);
             !all.is_empty()

@@ -25,7 +25,7 @@ impl World {
     pub(crate) async fn merge(&mut self, source: usize, slot: usize, ahead_ms: i64, planned: Planned) {
         if self.upkeep[slot].is_none() {
             let flaky = self.flaky();
-            let (control, random) = (flaky.control.clone(), self.random.clone());
+            let (control, random) = (flaky.calls.control.clone(), self.random.clone());
             let recent = self.recent.clone();
             let now = self.now().plus_ms(ahead_ms);
             let places = self.places(source);
@@ -70,7 +70,7 @@ impl World {
         };
         if self.upkeep[slot].is_none() {
             let flaky = self.flaky();
-            let (control, random) = (flaky.control.clone(), self.random.clone());
+            let (control, random) = (flaky.calls.control.clone(), self.random.clone());
             let (tenant, time) = (self.tenants[picked.tenant].clone(), picked.event.event.id.time());
             let hours = rebuild::hours_of(time.minus_ms(HOUR_MS), time.plus_ms(HOUR_MS));
             let (generation, now) = (self.ground.number, self.now());
@@ -112,7 +112,9 @@ impl World {
     pub(crate) async fn remove_replaced(&mut self) {
         self.end_walk().await;
         let replaced = std::mem::take(&mut self.replaced);
-        rebuild::remove(&*self.flaky().store, &replaced).await.unwrap();
+        rebuild::remove(&*self.flaky().calls.store, &replaced)
+            .await
+            .unwrap();
         self.forget();
     }
 

@@ -1,19 +1,15 @@
 //! Runs many cases at once, and finds the least one that fails.
 
 use std::any::Any;
+use std::fmt::Debug;
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-use crate::case::{self, Case};
-use crate::world::Ground;
-use crate::writes::Whole;
 
 /// Cases that run at once.
 const AT_ONCE: usize = 12;
@@ -24,27 +20,38 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Names the seed of a case that has failed: it alone is run.
 const SEED: &str = "SLUICE_TEST_SEED";
 
-/// Numbers of cases on one store.
-struct Numbers {
-    store: Arc<dyn Whole>,
+/// What happens, one after the other, and what must hold then.
+pub trait Case: Clone + Debug + Send + 'static {
+    /// Where it happens: what cases share, and the number of one.
+    type Ground: Send + 'static;
+
+    /// Panics where something happens that must not.
+    fn run(self, ground: Self::Ground) -> impl Future<Output = ()> + Send;
+}
+
+/// Grounds by number.
+struct Numbers<'a, G> {
+    ground: &'a (dyn Fn(u32) -> G + Sync),
     next: AtomicU32,
 }
 
-impl Numbers {
-    fn ground(&self) -> Ground {
-        Ground {
-            store: self.store.clone(),
-            number: self.next.fetch_add(1, Ordering::Relaxed),
-        }
+impl<G> Numbers<'_, G> {
+    fn ground(&self) -> G {
+        (self.ground)(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// Runs `count` cases on a store, which may have been used before.
-pub(crate) async fn run<S: Strategy<Value = Case>>(store: Arc<dyn Whole>, count: u64, cases: S) {
+/// Runs `count` cases, each on the ground of a number of its own, which is below 2,000,000,000 and differs from those
+/// of runs before.
+pub async fn run<C: Case, S: Strategy<Value = C>>(
+    ground: impl Fn(u32) -> C::Ground + Sync,
+    count: u64,
+    cases: S,
+) {
     // Seeded by the system, anew in each process.
     let random = RandomState::new().hash_one(count);
     let numbers = Numbers {
-        store,
+        ground: &ground,
         next: AtomicU32::new(u32::try_from(random % 1_000_000).unwrap() * 2_000),
     };
     let given = std::env::var(SEED).ok().map(|seed| seed.parse::<u64>().unwrap());
@@ -71,7 +78,7 @@ pub(crate) async fn run<S: Strategy<Value = Case>>(store: Arc<dyn Whole>, count:
 }
 
 /// What a strategy makes of a seed.
-pub(crate) fn tree<S: Strategy>(all: &S, seed: u64) -> S::Tree {
+pub fn tree<S: Strategy>(all: &S, seed: u64) -> S::Tree {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
@@ -80,8 +87,8 @@ pub(crate) fn tree<S: Strategy>(all: &S, seed: u64) -> S::Tree {
 }
 
 /// Runs a case. The error is what it says.
-async fn outcome(ground: Ground, case: Case) -> Result<(), String> {
-    let running = tokio::spawn(tokio::time::timeout(DEADLINE, case::run(ground, case)));
+async fn outcome<C: Case>(ground: C::Ground, case: C) -> Result<(), String> {
+    let running = tokio::spawn(tokio::time::timeout(DEADLINE, case.run(ground)));
     match running.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(late)) => Err(late.to_string()),
@@ -96,7 +103,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Panics with the least case that fails as this one does.
-async fn report<S: Strategy<Value = Case>>(numbers: &Numbers, cases: &S, seed: u64) {
+async fn report<C: Case, S: Strategy<Value = C>>(numbers: &Numbers<'_, C::Ground>, cases: &S, seed: u64) {
     let mut tree = tree(cases, seed);
     let mut least = (tree.current(), String::from("it passes when it is run alone"));
     let mut is_moved = true;

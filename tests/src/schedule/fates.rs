@@ -12,17 +12,17 @@ use domain::topic;
 use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
 
 /// A partition of the topic.
-pub(crate) fn enriched(number: u32) -> TopicPartition {
+pub fn enriched(number: u32) -> TopicPartition {
     TopicPartition::new(topic::enriched(Lane::Standard), number)
 }
 
 /// See the [module](self).
 #[derive(Default)]
-pub(crate) struct Fates(Mutex<BTreeMap<u32, Vec<Record>>>);
+pub struct Fates(Mutex<BTreeMap<u32, Vec<Record>>>);
 
 impl Fates {
     /// Appends the fate of an origin; an empty value is a marker.
-    pub(crate) fn append(&self, partition: u32, origin: u64, value: Bytes, appended_at: Millis) {
+    pub fn append(&self, partition: u32, origin: u64, value: Bytes, appended_at: Millis) {
         let mut partitions = self.0.lock().unwrap();
         let records = partitions.entry(partition).or_default();
         let mut headers = vec![(topic::HEADER_ORIGIN.into(), origin.to_string().into())];
@@ -39,7 +39,7 @@ impl Fates {
     }
 
     /// At most `max` records from an offset on.
-    pub(crate) fn records(&self, partition: u32, from: u64, max: usize) -> Vec<Record> {
+    pub fn records(&self, partition: u32, from: u64, max: usize) -> Vec<Record> {
         let partitions = self.0.lock().unwrap();
         let all = partitions.get(&partition).into_iter().flatten();
         all.filter(|record| record.offset >= from)
@@ -48,7 +48,8 @@ impl Fates {
             .collect()
     }
 
-    pub(crate) fn end(&self, partition: u32) -> u64 {
+    /// The offset behind the last record.
+    pub fn end(&self, partition: u32) -> u64 {
         self.0
             .lock()
             .unwrap()
@@ -60,11 +61,11 @@ impl Fates {
 #[async_trait]
 impl Log for Fates {
     async fn append(&self, _: Vec<NewRecord>) -> Vec<Result<Appended, Error>> {
-        panic!("retention appends nothing")
+        panic!("its readers append nothing")
     }
 
     async fn sequence(&self) -> Result<Arc<dyn Sequence>, Error> {
-        panic!("retention appends nothing")
+        panic!("its readers append nothing")
     }
 
     async fn partitions(&self, _: &str) -> Result<u32, Error> {
