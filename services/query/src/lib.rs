@@ -31,6 +31,7 @@ mod openapi;
 mod run;
 mod search;
 mod service;
+mod stats;
 mod visible;
 
 pub use config::Config;
