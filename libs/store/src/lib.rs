@@ -18,4 +18,6 @@ pub mod port;
 pub mod stamp;
 
 pub use index::Index;
-pub use port::{Class, Clock, Error, Events, Position, Progress, STORING_SERVICE, Scan};
+pub use port::{
+    COUNTED_MINUTES, COUNTING_SERVICE, Class, Clock, Error, Events, Position, Progress, STORING_SERVICE, Scan,
+};

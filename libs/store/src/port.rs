@@ -63,6 +63,12 @@ pub struct Scan {
 /// The service that stores events: its progress says what can be read.
 pub const STORING_SERVICE: &str = "retention";
 
+/// The service that counts events: its progress says up to where every row of statistics is written.
+pub const COUNTING_SERVICE: &str = "analytics";
+
+/// A progress of its own for the rows of minutes, which are written more often: it says what can be read.
+pub const COUNTED_MINUTES: &str = "analytics.minutes";
+
 /// How far each service has come in each source.
 #[async_trait]
 pub trait Progress: Send + Sync {

@@ -13,8 +13,7 @@
 //!
 //! The commits of the group are for metrics of lag only. It deletes nothing: rows go by their expiry.
 //!
-//! - [`config`]: settings; `start`: where a partition goes on; `fate`: enriched record -> fate, pure;
-//!   `worker`: one partition.
+//! - [`config`]: settings; `start`: where a partition goes on; `worker`: one partition.
 //! - `batch`, `unsealed`: events -> segments of the index, and which are in memory, pure; `fresh`: those in the
 //!   store; `units`, `seal`: from segments to units.
 //! - [`merge`]: from several units to one; `merger`: the task that does it; [`rebuild`]: the index from the rows.
@@ -22,7 +21,6 @@
 mod batch;
 pub mod config;
 mod error;
-mod fate;
 mod fresh;
 pub mod merge;
 mod merger;

@@ -16,6 +16,7 @@ use domain::index::manifest::Minute;
 use domain::record::Enriched;
 use domain::source::Source;
 use domain::time::Millis;
+use enriched::{BadFate, Place, Reached, fate};
 use eventlog::runner::{Assignment, Failure, Processor, Worker};
 use eventlog::{Log, Record, TopicPartition};
 use store::index::{FRESH_LIFE_MS, Index, Mark};
@@ -25,13 +26,13 @@ use tokio::time::Instant;
 use self::metrics::Metrics;
 use crate::batch::Batch;
 use crate::config::{self, Config};
-use crate::error::{BadFate, Error};
+use crate::error::Error;
 use crate::fresh::Fresh;
 use crate::merger::Queue;
 use crate::seal::{self, Sealer};
 use crate::start::{self, Start};
 use crate::unsealed::{Limits, Reason, Unsealed};
-use crate::{Deps, SERVICE, fate, source};
+use crate::{Deps, SERVICE, source};
 
 /// Minutes of fresh segments behind the mark. A reader looks into each, so a source that was quiet for long, or that is
 /// caught up with, is sealed before its position says that there is something new.
@@ -99,7 +100,7 @@ impl Retainer {
             clock: self.clock.clone(),
             put_bytes: self.put_bytes,
             batch: Batch::default(),
-            applied: mark.map(|mark| mark.position),
+            reached: Reached::at(mark.map(|mark| mark.position)),
             minute: mark.map_or(Minute(i64::MIN), |mark| mark.minute),
             read_again: stored.map(|stored| stored.origin),
             lacks_unsealed,
@@ -144,8 +145,7 @@ struct Storing {
     put_bytes: usize,
     /// Events to write, at most `put_bytes` of records and one more.
     batch: Batch,
-    /// Behind the last record that was taken.
-    applied: Option<Position>,
+    reached: Reached,
     /// The greatest minute of a record up to there.
     minute: Minute,
     /// Up to this origin rows and fresh segments are stored; they are only indexed again.
@@ -166,7 +166,7 @@ struct Storing {
 impl Worker for Storing {
     async fn process(&mut self, records: &[Record]) -> Result<(), Failure> {
         let taken = self.take_all(records).await;
-        if matches!(taken, Err(Error::BadFate { .. } | Error::FateMissing { .. })) {
+        if matches!(&taken, Err(Error::Enriched(error)) if error.is_of_record()) {
             // What comes before it shall not wait for its cure.
             self.flush().await?;
         }
@@ -198,35 +198,29 @@ impl Storing {
         Ok(())
     }
 
-    /// Takes the next record. A batch that is tried again begins with records that are taken already.
+    /// Takes the next record.
     async fn take(&mut self, record: &Record) -> Result<(), Error> {
-        if self
-            .applied
-            .is_some_and(|applied| record.offset < applied.next_offset)
-        {
+        if self.reached.has(record) {
             return Ok(());
         }
         if self.batch.bytes >= self.put_bytes {
             self.put().await?;
         }
         let origin = fate::origin(record).map_err(|reason| self.bad(record, reason))?;
-        let greatest = self.applied.map(|applied| applied.origin);
-        if greatest.is_some_and(|greatest| origin <= greatest) {
+        let place = self.reached.place(origin);
+        if place == Place::Repeated {
             self.metrics.repeated.increment(1);
         } else {
             let event = fate::event(record).map_err(|reason| self.bad(record, reason))?;
-            self.check_next(greatest, origin, record.offset)?;
+            if let Place::BehindGap { missing } = place {
+                self.check_gap(missing, origin, record.offset)?;
+            }
             self.gather(event, origin, record).await?;
         }
         self.minute = self
             .minute
             .max(Minute::of(Millis::from_ms(record.appended_at_ms)));
-        self.applied = Some(Position {
-            next_offset: record.offset + 1,
-            origin: origin.max(greatest.unwrap_or(0)),
-            appended_at_ms: record.appended_at_ms,
-            checksum: start::checksum(record),
-        });
+        self.reached.take(record, origin);
         self.unsealed.begin(Instant::now());
         Ok(())
     }
@@ -253,39 +247,34 @@ impl Storing {
     }
 
     fn bad(&self, record: &Record, reason: BadFate) -> Error {
-        Error::BadFate {
+        let bad = enriched::Error::BadFate {
             partition: self.partition.clone(),
             offset: record.offset,
             reason,
-        }
+        };
+        bad.into()
     }
 
     fn now(&self) -> Millis {
         Millis::from_ms(self.clock.now_ms())
     }
 
-    /// Fates have no gaps. Behind one, the missing fates would be taken for repeated should they come after all.
-    fn check_next(&mut self, greatest: Option<u64>, origin: u64, offset: u64) -> Result<(), Error> {
-        let missing = greatest.map_or(0, |greatest| greatest + 1);
-        if self.lacks_unsealed
-            && missing < origin
-            && self.read_again.is_some_and(|stored| origin <= stored + 1)
-        {
+    /// Fates may be missing only where the log has removed what is stored and not sealed, and that is allowed.
+    fn check_gap(&self, missing: u64, origin: u64, offset: u64) -> Result<(), Error> {
+        if self.lacks_unsealed && self.read_again.is_some_and(|stored| origin <= stored + 1) {
             tracing::warn!(
                 partition = %self.partition, first = missing, last = origin - 1,
                 "events of these origins are not in the search index: make their hours anew",
             );
             return Ok(());
         }
-        if greatest.is_none() || missing >= origin {
-            return Ok(());
-        }
-        Err(Error::FateMissing {
+        let gap = enriched::Error::FateMissing {
             partition: self.partition.clone(),
             offset,
             origin,
             missing,
-        })
+        };
+        Err(gap.into())
     }
 
     /// Makes everything that was taken durable, and seals what is due.
@@ -293,7 +282,7 @@ impl Storing {
         self.put().await?;
         match self.mark {
             // Where there is a position there is a mark, so that one without the other tells of a time before it.
-            None if self.applied.is_some() => self.seal_all(Reason::First).await?,
+            None if self.reached.position().is_some() => self.seal_all(Reason::First).await?,
             Some(mark) if self.minute.0.saturating_sub(mark.minute.0) > MAX_MINUTES => {
                 self.seal_all(Reason::Minutes).await?;
             }
@@ -327,9 +316,10 @@ impl Storing {
     /// Stores the position, after the rows that it covers.
     async fn advance(&mut self) -> Result<(), Error> {
         let next = |position: Option<Position>| position.map(|position| position.next_offset);
-        if let Some(position) = self.applied.filter(|_| next(self.applied) > next(self.stored)) {
+        let reached = self.reached.position();
+        if let Some(position) = reached.filter(|_| next(reached) > next(self.stored)) {
             self.progress.advance(SERVICE, self.source, position).await?;
-            self.stored = self.applied;
+            self.stored = reached;
         }
         Ok(())
     }

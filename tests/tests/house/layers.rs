@@ -23,6 +23,7 @@ fn layer(name: &str) -> Option<Layer> {
         "proto" => Layer::Library(&["domain"]),
         // Rows hold events in the form of the published schema.
         "store" => Layer::Library(&["domain", "proto", "engines"]),
+        "enriched" => Layer::Library(&["domain", "eventlog", "proto", "store"]),
         "control" => Layer::Library(&["domain", "eventlog", "chassis"]),
         "edge" => Layer::Library(&["domain", "control", "chassis", "proto"]),
         "gateway" | "enrichment" | "analytics" | "retention" | "query" => Layer::Service,

@@ -253,7 +253,7 @@ async fn fates_that_the_log_removed_before_they_were_stored_are_noticed() {
     world.topics.remove_old(ENRICHED);
     assert_eq!(world.topics.bounds(&enriched(0)).await.unwrap().start, 9);
     let text = refusal(&mut world).await;
-    assert!(text.contains("stored only up to 6"), "{text}");
+    assert!(text.contains("read it only up to 6"), "{text}");
 }
 
 #[tokio::test]

@@ -290,7 +290,7 @@ async fn a_partition_of_a_build_without_an_index_is_indexed_from_the_begin_of_th
     let last = &other.records(2).await[0];
     let position = Position {
         appended_at_ms: last.appended_at_ms,
-        checksum: crate::start::checksum(last),
+        checksum: enriched::check::checksum(last),
         ..position
     };
     system

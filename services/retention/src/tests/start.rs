@@ -1,5 +1,6 @@
 //! Where a partition goes on, and every reason to refuse it.
 
+use enriched::Error as Refusal;
 use eventlog::{Appended, Bounds, Consumer, Error as LogError, Sequence};
 
 use super::{
@@ -24,11 +25,14 @@ impl System {
     }
 
     /// Why it is refused, with a text that says what to do.
-    async fn refused(&self) -> Error {
+    async fn refused(&self) -> Refusal {
         let error = self.start().await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("`sluice migrate --new-generation`"), "{text}");
-        error
+        match error {
+            Error::Enriched(refusal) => refusal,
+            other => panic!("{other}"),
+        }
     }
 
     async fn with_stored(records: impl IntoIterator<Item = NewRecord>) -> Self {
@@ -57,13 +61,13 @@ async fn a_topic_made_anew_is_refused_empty_short_and_refilled() {
     for end in 0..3_u8 {
         let error = system.refused().await;
         let is_short =
-            matches!(error, Error::PositionAboveEnd { end: at, next: 3, .. } if at == u64::from(end));
+            matches!(error, Refusal::PositionAboveEnd { end: at, next: 3, .. } if at == u64::from(end));
         assert!(is_short, "{error}");
         system.append([fate(end)]).await;
     }
     for origin in 3..6 {
         let error = system.refused().await;
-        assert!(matches!(error, Error::OtherRecord { offset: 2, .. }), "{error}");
+        assert!(matches!(error, Refusal::OtherRecord { offset: 2, .. }), "{error}");
         system.append([fate(origin)]).await;
     }
 }
@@ -76,7 +80,7 @@ async fn a_marker_before_the_position_tells_topics_apart() {
     system = system.with_topic_made_anew();
     system.append([fate(0), fate(1)]).await;
     let differs_in = |error| match error {
-        Error::OtherRecord {
+        Refusal::OtherRecord {
             offset: 1, differs, ..
         } => differs,
         other => panic!("{other}"),
@@ -112,7 +116,7 @@ async fn records_removed_by_age_in_part_are_no_fault_and_the_last_is_still_compa
     assert_eq!(system.log.bounds(&partition()).await.unwrap().start, 3);
     assert!(matches!(
         system.refused().await,
-        Error::OtherRecord { offset: 3, .. }
+        Refusal::OtherRecord { offset: 3, .. }
     ));
 }
 
@@ -182,10 +186,10 @@ async fn records_removed_during_the_comparison_are_told_from_those_that_are_miss
     };
     assert!(matches!(
         system.start_on(&log, FIRST_GENERATION).await,
-        Err(Error::RecordsRemoved {
+        Err(Error::Enriched(Refusal::RecordsRemoved {
             start: 4,
             next: 3,
             ..
-        })
+        }))
     ));
 }

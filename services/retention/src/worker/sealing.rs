@@ -23,7 +23,7 @@ impl Storing {
 
     /// Seals everything and says so. Only when everything that was taken is put.
     pub(super) async fn seal_all(&mut self, reason: Reason) -> Result<(), Error> {
-        let Some(position) = self.applied else {
+        let Some(position) = self.reached.position() else {
             return Ok(());
         };
         self.seal(self.unsealed.tenants(), reason).await?;
@@ -61,7 +61,7 @@ impl Storing {
         let marked = self.mark.map_or(0, |mark| mark.position.origin);
         let claim = Covers {
             after: before.unwrap_or(marked),
-            through: self.applied.map_or(0, |applied| applied.origin),
+            through: self.reached.position().map_or(0, |reached| reached.origin),
             minute: self.minute,
         };
         Part {

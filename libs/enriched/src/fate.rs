@@ -1,4 +1,4 @@
-//! Enriched record -> what is to be done with it. Pure.
+//! Enriched record -> what it says. Pure.
 
 use domain::record::Enriched;
 use domain::topic;
@@ -8,7 +8,7 @@ use proto::record::decode_enriched;
 use crate::error::BadFate;
 
 /// The accepted offset that a record comes from.
-pub(crate) fn origin(record: &Record) -> Result<u64, BadFate> {
+pub fn origin(record: &Record) -> Result<u64, BadFate> {
     let digits = record.header(topic::HEADER_ORIGIN).ok_or(BadFate::Origin)?;
     let is_plain = digits.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(digits).ok().filter(|_| is_plain);
@@ -16,7 +16,7 @@ pub(crate) fn origin(record: &Record) -> Result<u64, BadFate> {
 }
 
 /// The event of a record, none where it is a marker.
-pub(crate) fn event(record: &Record) -> Result<Option<Enriched>, BadFate> {
+pub fn event(record: &Record) -> Result<Option<Enriched>, BadFate> {
     if record.value.is_empty() {
         return Ok(None);
     }
