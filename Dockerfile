@@ -21,7 +21,7 @@ COPY --from=build /out/lib/ /usr/local/lib/
 COPY --from=build /out/sluice /usr/local/bin/sluice
 ENV LD_LIBRARY_PATH=/usr/local/lib
 USER nonroot:nonroot
-# gateway: HTTP, gRPC, ops; query: HTTP, gRPC, ops; ops of enrichment and retention.
-EXPOSE 8400 8401 8409 8410 8411 8419 8429 8449
+# gateway: HTTP, gRPC, ops; query: HTTP, gRPC, ops; ops of enrichment, analytics and retention.
+EXPOSE 8400 8401 8409 8410 8411 8419 8429 8439 8449
 ENTRYPOINT ["/usr/local/bin/sluice"]
 CMD ["help"]

@@ -36,6 +36,8 @@ pub enum Role {
     Gateway,
     /// Gives each its fate.
     Enrichment,
+    /// Counts them.
+    Analytics,
     /// Stores them.
     Retention,
     /// Finds them.
@@ -44,13 +46,20 @@ pub enum Role {
 
 impl Role {
     /// All of them, in the order in which they are started.
-    pub const ALL: [Self; 4] = [Self::Query, Self::Retention, Self::Enrichment, Self::Gateway];
+    pub const ALL: [Self; 5] = [
+        Self::Query,
+        Self::Retention,
+        Self::Analytics,
+        Self::Enrichment,
+        Self::Gateway,
+    ];
 
     /// Its subcommand.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Enrichment => "enrichment",
+            Self::Analytics => "analytics",
             Self::Retention => "retention",
             Self::Query => "query",
         }
@@ -59,7 +68,7 @@ impl Role {
     fn listeners(self) -> Vec<(&'static str, String)> {
         let names: &[&'static str] = match self {
             Self::Gateway | Self::Query => &["http", "grpc", "ops"],
-            Self::Enrichment | Self::Retention => &["ops"],
+            Self::Enrichment | Self::Analytics | Self::Retention => &["ops"],
         };
         let key = |name: &str| format!("SLUICE__LISTEN__{}__{}", self.name(), name).to_uppercase();
         names.iter().map(|name| (*name, key(name))).collect()

@@ -17,8 +17,10 @@ pub mod marks;
 pub mod model;
 pub mod paging;
 pub mod progress;
+pub mod rollups;
 pub mod rows;
 pub mod units;
+pub mod windows;
 
 use std::any::Any;
 use std::fmt;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use crate::index::Index;
 use crate::port::{Events, Progress};
+use crate::rollups::Rollups;
 
 /// An empty store under test.
 pub struct Subject {
@@ -35,17 +38,20 @@ pub struct Subject {
     pub progress: Arc<dyn Progress>,
     /// Its search index.
     pub index: Arc<dyn Index>,
+    /// Its statistics.
+    pub rollups: Arc<dyn Rollups>,
     _keep: Box<dyn Any + Send>,
 }
 
 impl Subject {
     /// A store, with what has to live as long as it, such as its directory.
-    pub fn new<S: Events + Progress + Index + 'static>(store: S, keep: impl Any + Send) -> Self {
+    pub fn new<S: Events + Progress + Index + Rollups + 'static>(store: S, keep: impl Any + Send) -> Self {
         let store = Arc::new(store);
         Self {
             events: store.clone(),
             progress: store.clone(),
-            index: store,
+            index: store.clone(),
+            rollups: store,
             _keep: Box::new(keep),
         }
     }
@@ -113,6 +119,17 @@ macro_rules! store_conformance {
             marks::a_mark_of_a_lower_origin_changes_nothing,
             marks::of_one_origin_the_mark_of_the_further_offset_wins,
             marks::marks_of_sources_are_apart,
+            rollups::rollups_put_twice_are_put_once,
+            rollups::a_lower_stamp_changes_nothing_whatever_the_order,
+            rollups::the_greatest_stamp_wins_within_one_call,
+            rollups::writers_at_the_same_time_end_in_the_greatest_stamp,
+            rollups::rollups_of_different_keys_are_apart,
+            rollups::a_large_state_is_kept_whole,
+            rollups::an_expired_window_is_not_written,
+            windows::ranges_are_half_open_and_in_the_order_of_windows,
+            windows::no_rollups_in_and_none_out,
+            windows::windows_before_1970_and_far_ahead_are_kept_in_order,
+            windows::many_rows_of_many_partitions_are_written_in_one_call,
             model::any_order_of_writes_ends_in_the_same_rows,
         );
     };

@@ -12,8 +12,9 @@
 //! - `config`: settings; `open`: from settings to a session; [`migrate`]: the schema.
 //! - `statements`: every statement; `keys`: which row is where; [`progress`], [`mark`]: the layout of what is known
 //!   of a source.
-//! - `write`, `read`, `ids`, `index`: the calls of the port; `requests`: how one statement is run.
+//! - `write`, `read`, `ids`, `index`, `rollups`: the calls of the port; `batch`, `requests`: how statements are run.
 
+mod batch;
 mod config;
 mod ids;
 mod index;
@@ -24,6 +25,7 @@ mod open;
 pub mod progress;
 mod read;
 mod requests;
+mod rollups;
 mod statements;
 mod write;
 

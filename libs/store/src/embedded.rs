@@ -1,15 +1,17 @@
 //! The store in a directory of this machine, for one process.
 //!
-//! It promises what the port does. Rows, the search index and progress are durable within [`Config::sync_every`],
-//! progress never before its rows, a mark never before its units; a deletion is durable when it is answered. A second process on the same directory is
-//! refused. Memory is bounded by [`Config`].
+//! It promises what the port does. Rows, the search index, rollups and progress are durable within
+//! [`Config::sync_every`], progress never before its rows and rollups, a mark never before its units; a deletion is
+//! durable when it is answered. A second process on the same directory is refused. Memory is bounded by [`Config`].
 //!
 //! It does not replicate, and it does not survive the loss of its disk. After a failed write (a full disk, a
 //! failed fsync) it goes on being read and refuses everything else until it is opened again.
 //!
 //! - [`config`](Config): settings; `storage`: what is on disk, and what durable means.
-//! - [`cell`], [`progress`], [`mark`]: the layout of rows and blobs, of positions and of marks.
-//! - `write`, `read`, `index`: the calls of the port; `sweep`: removal of what has expired.
+//! - [`cell`], [`progress`], [`mark`]: the layout of rows and blobs, of positions and of marks; `keys`: what their keys
+//!   begin with.
+//! - `write`, `read`, `index`, `rollups`: the calls of the port; `walk`: cells one after the other; `sweep`: removal of
+//!   what has expired.
 //!
 //! Every call may meet the disk, so it runs on a thread that may block; only rows are encoded before that. A
 //! call that is no longer awaited is finished all the same.
@@ -17,11 +19,14 @@
 pub mod cell;
 mod config;
 mod index;
+mod keys;
 pub mod mark;
 pub mod progress;
 mod read;
+mod rollups;
 mod storage;
 mod sweep;
+mod walk;
 mod write;
 
 use std::path::Path;

@@ -3,6 +3,8 @@
 //!
 //! A row with the greater stamp wins; of two with the same stamp a deletion wins.
 //!
+//! That of a rollup is computed in [`domain::rollup`].
+//!
 //! The pages of a unit are the exception: nothing is decided by their stamp, for they are written once, but an
 //! engine that keeps rows by windows of time takes it for the time.
 

@@ -1,5 +1,5 @@
 //! A process that is killed while it writes: what it was answered is there, progress is never ahead of the
-//! rows, nor a mark of the units, and what was deleted stays deleted.
+//! rows or the rollups, nor a mark of the units, and what was deleted stays deleted.
 //!
 //! The test runs this binary again as the process that writes; it reports each answer on its standard output.
 
@@ -16,12 +16,14 @@ use std::time::Duration;
 use domain::index::manifest::{Entry, Minute, UnitId, UnitRef};
 use domain::record::Enriched;
 use domain::retention::Class;
+use domain::rollup::{Grain, Rollup, Window};
 use domain::source::{Lane, Source};
 use domain::time::Millis;
-use store::conformance::fixtures::{KEEP_UNTIL, NOW, entry, id, ids_of, row, tenant};
+use store::conformance::fixtures::{KEEP_UNTIL, NOW, entry, id, ids_of, rollup, row, tenant};
 use store::embedded::{Config, Embedded};
 use store::index::{Mark, Page};
-use store::{Events, Index, Position, Progress};
+use store::rollups::{RollupKey, RollupRow};
+use store::{Events, Index, Position, Progress, Rollups};
 
 const ROUNDS: usize = 20;
 /// Batches that a check reads again, beside those that are new.
@@ -33,6 +35,7 @@ const SOURCE: Source = Source {
     partition: 0,
 };
 const SERVICE: &str = "retention";
+const COUNTING_SERVICE: &str = "analytics";
 const ROWS: u8 = 100;
 
 fn open(dir: &Path) -> Embedded {
@@ -46,6 +49,17 @@ fn open(dir: &Path) -> Embedded {
 fn batch(origin: u64) -> Vec<Enriched> {
     let ms = i64::try_from(origin).expect("a small number");
     (0..ROWS).map(|n| row(&tenant("demo"), id(ms, n), 0)).collect()
+}
+
+/// The rollup when the progress of who counts is `origin`: the same row, written again and again.
+fn counted(origin: u64) -> RollupRow {
+    let key = RollupKey {
+        tenant: tenant("demo"),
+        window: Window::of(Grain::Hour, NOW),
+        rollup: Rollup::Events,
+        source: SOURCE,
+    };
+    rollup(key, i64::try_from(origin).expect("a small number"))
 }
 
 /// The unit whose mark is `origin`, as it is listed, and its page.
@@ -66,6 +80,13 @@ fn position(origin: u64) -> Position {
         appended_at_ms: 0,
         checksum: origin,
     }
+}
+
+async fn count(store: &Embedded, origin: u64) {
+    let put = store.put_rollups(&[counted(origin)], NOW).await;
+    put.expect("rollups are put");
+    let advanced = store.advance(COUNTING_SERVICE, SOURCE, position(origin)).await;
+    advanced.expect("progress is stored");
 }
 
 async fn seal(store: &Embedded, origin: u64) {
@@ -91,6 +112,7 @@ fn is_deleted(origin: u64) -> bool {
 #[derive(Default)]
 struct Answered {
     advanced: Option<u64>,
+    counted: Option<u64>,
     sealed: Option<u64>,
     deleted: BTreeSet<u64>,
 }
@@ -112,6 +134,8 @@ async fn write_for_ever(dir: &Path) {
             .await
             .expect("progress is stored");
         report("advanced", origin);
+        count(&store, origin).await;
+        report("counted", origin);
         seal(&store, origin).await;
         report("sealed", origin);
         if is_deleted(origin) {
@@ -147,6 +171,7 @@ fn write_and_kill(dir: &Path, answers: u64, answered: &mut Answered) {
         let origin = origin.parse().expect("an origin");
         match what {
             "advanced" => answered.advanced = Some(origin),
+            "counted" => answered.counted = Some(origin),
             "sealed" => answered.sealed = Some(origin),
             _ => drop(answered.deleted.insert(origin)),
         }
@@ -194,8 +219,32 @@ async fn check(store: &Embedded, answered: &Answered, from: u64) -> u64 {
             "origin {origin}: a replay changes what is seen"
         );
     }
+    check_rollups(store, answered, stored).await;
     check_index(store, answered, from).await;
     stored.unwrap_or_default()
+}
+
+/// Checks that what was counted is at least as far as the progress of who counts. The rows are at `last`, and what comes
+/// behind them was not counted.
+async fn check_rollups(store: &Embedded, answered: &Answered, last: Option<u64>) {
+    let position = store.position(COUNTING_SERVICE, SOURCE).await;
+    let position = position.expect("progress is read");
+    let stored = position.map(|position| position.origin);
+    assert!(
+        stored >= answered.counted,
+        "progress is at {stored:?}, {:?} was answered",
+        answered.counted
+    );
+    let key = counted(0).key;
+    let rollups = store.rollups_of(&key.tenant, key.window, key.source).await;
+    let found = rollups.expect("rollups are read").pop();
+    let origins = stored.or(Some(0)).zip(last).map(|(first, last)| first..=last);
+    let mut states = origins.into_iter().flatten().map(|origin| counted(origin).state);
+    let is_ahead = found.is_some_and(|(_, found)| states.any(|state| state == found));
+    assert!(
+        is_ahead || stored.is_none(),
+        "progress is at {stored:?}, ahead of the rollups"
+    );
 }
 
 /// Checks the units from `from` up to the mark. A unit may be missing that was being sealed at a kill.

@@ -39,6 +39,8 @@ chassis::section! {
         /// Whether this process merges units into larger ones. Without it a search over a long time reads ever more of
         /// them.
         merge: bool = true,
+        /// Pages of small units that are kept in memory until they are merged, so that they are not read back.
+        recent: ByteSize = ByteSize::mib(16),
         /// How long the pages of units that were merged are kept for searches that have begun before.
         remove_after: Span = Span::from_secs(10 * 60),
         /// Goes on where the log has removed records before they were sealed. The index then lacks their events until

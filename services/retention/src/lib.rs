@@ -16,7 +16,7 @@
 //! - [`config`]: settings; `start`: where a partition goes on; `worker`: one partition.
 //! - `batch`, `unsealed`: events -> segments of the index, and which are in memory, pure; `fresh`: those in the
 //!   store; `units`, `seal`: from segments to units.
-//! - [`merge`]: from several units to one; `merger`: the task that does it; [`rebuild`]: the index from the rows.
+//! - [`merge`]: from several units to one; `recent`: what it need not read back; `merger`: the task that does it; [`rebuild`]: the index from the rows.
 
 mod batch;
 pub mod config;
@@ -26,6 +26,7 @@ pub mod merge;
 mod merger;
 pub mod metric_definitions;
 pub mod rebuild;
+mod recent;
 mod seal;
 mod start;
 mod units;
@@ -46,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use error::Error;
+pub use recent::Recent;
 
 use crate::merger::{Merger, Queue};
 use crate::worker::Retainer;
@@ -81,14 +83,15 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
     let (log, group) = (deps.log.clone(), group(deps.generation));
     // Dropped with this, whatever ends it.
     let mut merging = JoinSet::new();
+    let recent = Arc::new(Recent::new(config.index.recent.as_usize()));
     let queue = if config.index.merge {
-        let (merger, queue) = Merger::new(&deps, &config.index);
+        let (merger, queue) = Merger::new(&deps, &config.index, recent.clone());
         merging.spawn(merger.run());
         queue
     } else {
         Queue::default()
     };
-    let processor = Arc::new(Retainer::new(deps, &config, queue));
+    let processor = Arc::new(Retainer::new(deps, &config, queue, recent));
     let topics = [topic::enriched(LANE)];
     let running = runner::run(log, &group, &topics, processor, options, shutdown);
     tokio::pin!(running);
@@ -100,9 +103,10 @@ pub async fn run(config: Config, deps: Deps, shutdown: CancellationToken) -> Res
     }
 }
 
-/// What makes the workers of partitions, for a runner or for a test that takes its part. Nothing is merged.
-pub fn processor(config: &Config, deps: Deps) -> impl Processor + use<> {
-    Retainer::new(deps, config, Queue::default())
+/// What makes the workers of partitions, for a runner or for a test that takes its part. Nothing is merged; small units
+/// that are written are in `recent`, for whoever merges them.
+pub fn processor(config: &Config, deps: Deps, recent: Arc<Recent>) -> impl Processor + use<> {
+    Retainer::new(deps, config, Queue::default(), recent)
 }
 
 /// The group of a generation: commits to topics that are gone must not be taken for commits to these.

@@ -20,6 +20,7 @@ use store::index::{Index, Page};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::Recent;
 use crate::error::Error;
 use crate::metric_definitions as definitions;
 use crate::units::{Publisher, keep_until, new_unit, off_thread};
@@ -57,9 +58,10 @@ pub struct Place {
 
 /// Merges everything in a place that is due at `now`, one merge after the other.
 ///
-/// In memory are at most the units of one merge: [`unit::MAX_EVENTS`] events.
+/// In memory are at most the units of one merge: [`unit::MAX_EVENTS`] events. What is in `recent` is not read.
 pub async fn run_once(
     index: &dyn Index,
+    recent: &Recent,
     place: &Place,
     now: Millis,
     random: &dyn Random,
@@ -70,6 +72,7 @@ pub async fn run_once(
     };
     let mut run = Run {
         index,
+        recent,
         random,
         place,
         now,
@@ -95,6 +98,7 @@ pub async fn run_once(
 
 struct Run<'a> {
     index: &'a dyn Index,
+    recent: &'a Recent,
     random: &'a dyn Random,
     place: &'a Place,
     now: Millis,
@@ -148,6 +152,9 @@ impl Run<'_> {
     }
 
     async fn pages(&self, entry: &Entry) -> Result<Vec<Page>, Error> {
+        if let Some(pages) = self.recent.take(entry.unit) {
+            return Ok(pages);
+        }
         let (mut begin, end) = (unit::EVERYTHING.0.to_vec(), unit::EVERYTHING.1);
         let mut pages: Vec<Page> = Vec::new();
         while pages.len() < entry.pages as usize {
@@ -190,6 +197,7 @@ impl Run<'_> {
         let publisher = Publisher {
             index: self.index,
             random: self.random,
+            recent: None,
             tenant,
             source: *source,
             level: due.level,

@@ -18,10 +18,10 @@ use store::index::Index;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 
-use crate::Deps;
 use crate::config;
 use crate::merge::{self, Place};
 use crate::metric_definitions as definitions;
+use crate::{Deps, Recent};
 
 /// Places that may wait.
 const MAX_WAITING: usize = 4096;
@@ -61,6 +61,7 @@ pub(crate) struct Merger {
     index: Arc<dyn Index>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    recent: Arc<Recent>,
     remove_after: Duration,
     sealed: Receiver<Place>,
     later: HashMap<Place, Millis>,
@@ -72,12 +73,13 @@ pub(crate) struct Merger {
 
 impl Merger {
     /// It, and how to tell it.
-    pub(crate) fn new(deps: &Deps, settings: &config::Index) -> (Self, Queue) {
+    pub(crate) fn new(deps: &Deps, settings: &config::Index, recent: Arc<Recent>) -> (Self, Queue) {
         let (queue, sealed) = mpsc::channel(MAX_WAITING);
         let merger = Self {
             index: deps.index.clone(),
             clock: deps.clock.clone(),
             random: deps.random.clone(),
+            recent,
             remove_after: settings.remove_after.duration(),
             sealed,
             later: HashMap::new(),
@@ -109,7 +111,7 @@ impl Merger {
 
     async fn merge(&mut self, place: Place) {
         let now = self.now();
-        match merge::run_once(&*self.index, &place, now, &*self.random).await {
+        match merge::run_once(&*self.index, &self.recent, &place, now, &*self.random).await {
             Ok(merged) => {
                 self.is_failing = false;
                 self.replaced

@@ -158,6 +158,7 @@ impl Rebuild<'_> {
         let publisher = Publisher {
             index: self.stores.index,
             random: self.stores.random,
+            recent: None,
             tenant: self.tenant,
             source: self.source,
             level: LEVEL,

@@ -16,6 +16,7 @@ use metrics::{Counter, Histogram};
 use store::index::Index;
 use tokio::time::Instant;
 
+use crate::Recent;
 use crate::batch::Segment;
 use crate::error::Error;
 use crate::metric_definitions as definitions;
@@ -31,6 +32,7 @@ pub(crate) struct Sealer {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) source: Source,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) metrics: Metrics,
 }
 
@@ -55,6 +57,7 @@ impl Sealer {
         let publisher = Publisher {
             index: &*self.index,
             random: &*self.random,
+            recent: Some(&self.recent),
             tenant: &tenant,
             source: self.source,
             level: 0,

@@ -37,7 +37,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::{Deps, LANE, SERVICE, processor, run, source};
+use crate::{Deps, LANE, Recent, SERVICE, processor, run, source};
 
 const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -60,6 +60,11 @@ fn open_log(dir: &TempDir, partitions: u32, clock: Arc<Manual>) -> Arc<embedded:
     };
     let config = embedded::Config::new(vec![enriched], Arc::new(move || clock.now_ms()));
     Arc::new(embedded::Embedded::open(dir.path(), config).unwrap())
+}
+
+/// Of which nothing is kept: everything is read back.
+fn recent() -> Arc<Recent> {
+    Arc::new(Recent::new(0))
 }
 
 impl System {
@@ -117,7 +122,9 @@ impl System {
 
     /// A worker where it begins, with the records from there on.
     async fn assigned(&self, deps: Deps, config: &Config) -> Result<(Box<dyn Worker>, Vec<Record>), Failure> {
-        let assignment = processor(config, deps).assigned(&partition(), None).await?;
+        let assignment = processor(config, deps, recent())
+            .assigned(&partition(), None)
+            .await?;
         let records = self
             .log
             .read(&partition(), assignment.start, READ_BYTES, Duration::ZERO)

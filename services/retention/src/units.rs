@@ -15,6 +15,7 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use store::index::{Index, Page};
 
+use crate::Recent;
 use crate::batch::Segment;
 use crate::error::Error;
 
@@ -101,6 +102,8 @@ fn of_one_class<'a>(
 pub(crate) struct Publisher<'a> {
     pub(crate) index: &'a dyn Index,
     pub(crate) random: &'a dyn Random,
+    /// Who remembers small units, if anybody.
+    pub(crate) recent: Option<&'a Recent>,
     pub(crate) tenant: &'a TenantId,
     pub(crate) source: Source,
     pub(crate) level: u8,
@@ -124,6 +127,9 @@ impl Publisher<'_> {
         {
             let unit = new_unit(self.random, class);
             let entry = self.entry(unit, made, last_origin, expires_at);
+            if let Some(recent) = self.recent {
+                recent.keep(unit, &pages);
+            }
             self.index
                 .put_pages(unit, pages, keep_until(expires_at), self.now)
                 .await?;

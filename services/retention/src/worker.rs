@@ -32,7 +32,7 @@ use crate::merger::Queue;
 use crate::seal::{self, Sealer};
 use crate::start::{self, Start};
 use crate::unsealed::{Limits, Reason, Unsealed};
-use crate::{Deps, SERVICE, source};
+use crate::{Deps, Recent, SERVICE, source};
 
 /// Minutes of fresh segments behind the mark. A reader looks into each, so a source that was quiet for long, or that is
 /// caught up with, is sealed before its position says that there is something new.
@@ -50,10 +50,11 @@ pub(crate) struct Retainer {
     put_bytes: usize,
     settings: config::Index,
     merges: Queue,
+    recent: Arc<Recent>,
 }
 
 impl Retainer {
-    pub(crate) fn new(deps: Deps, config: &Config, merges: Queue) -> Self {
+    pub(crate) fn new(deps: Deps, config: &Config, merges: Queue, recent: Arc<Recent>) -> Self {
         let Deps {
             log,
             events,
@@ -74,6 +75,7 @@ impl Retainer {
             put_bytes: config.put.as_usize(),
             settings: config.index.clone(),
             merges,
+            recent,
         }
     }
 
@@ -89,6 +91,7 @@ impl Retainer {
             random: self.random.clone(),
             clock: self.clock.clone(),
             source,
+            recent: self.recent.clone(),
             metrics: seal::Metrics::new(),
         };
         Storing {

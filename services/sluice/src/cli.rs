@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Gateway(RunRole),
     /// Run the role that gives each event its context
     Enrichment(RunRole),
+    /// Run the role that counts events
+    Analytics(RunRole),
     /// Run the role that stores events
     Retention(RunRole),
     /// Run the role that finds events

@@ -27,6 +27,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Standalone(args) => standalone::run(args).await?,
         Command::Gateway(args) => role::run(Role::Gateway, args).await?,
         Command::Enrichment(args) => role::run(Role::Enrichment, args).await?,
+        Command::Analytics(args) => role::run(Role::Analytics, args).await?,
         Command::Retention(args) => role::run(Role::Retention, args).await?,
         Command::Query(args) => role::run(Role::Query, args).await?,
         Command::Migrate(args) => migrate::run(args).await?,

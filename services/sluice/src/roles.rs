@@ -10,8 +10,9 @@
 //! - [`process`]: what every role does at its start; [`sockets`]: where it listens, and how others get to know;
 //! - [`starting`]: what callers are told until a role can serve them;
 //! - [`probe`]: asking an engine from time to time, for readiness; [`redis`]: Redis, which is only asked so far;
-//! - [`gateway`], [`enrichment`], [`retention`], [`query`]: each role.
+//! - [`gateway`], [`enrichment`], [`analytics`], [`retention`], [`query`]: each role.
 
+mod analytics;
 pub(crate) mod config;
 pub(crate) mod engines;
 mod enrichment;
@@ -37,6 +38,8 @@ pub(crate) enum Role {
     Gateway,
     /// Gives each event its context
     Enrichment,
+    /// Counts events
+    Analytics,
     /// Stores events
     Retention,
     /// Finds events
@@ -49,6 +52,7 @@ impl Role {
         match self {
             Self::Gateway => "gateway",
             Self::Enrichment => "enrichment",
+            Self::Analytics => "analytics",
             Self::Retention => "retention",
             Self::Query => "query",
         }

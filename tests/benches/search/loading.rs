@@ -17,6 +17,7 @@ use eventlog::embedded::{self, Retention, TopicConfig};
 use eventlog::runner::{Processor, Worker};
 use eventlog::{Log, Record, TopicPartition};
 use proto::record::decode_enriched;
+use retention::Recent;
 use retention::merge::{self, Place};
 use store::{Events, Index};
 use tempfile::TempDir;
@@ -27,6 +28,8 @@ use crate::observed::Observed;
 
 /// How long the pages of merged units are kept.
 const REMOVE_AFTER_MS: i64 = 10 * 60 * 1000;
+/// A partition's part of what a process keeps by default.
+const RECENT_BYTES: usize = (16 << 20) / 4;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// How far the events go.
@@ -153,7 +156,8 @@ impl Loading {
             generation: FIRST_GENERATION,
         };
         let topic = TopicPartition::new(topic::enriched(Lane::Standard), partition);
-        let assigned = retention::processor(&config(stage), deps)
+        let recent = Arc::new(Recent::new(RECENT_BYTES));
+        let assigned = retention::processor(&config(stage), deps, recent.clone())
             .assigned(&topic, None)
             .await
             .unwrap();
@@ -170,6 +174,7 @@ impl Loading {
             merging: Merging {
                 store,
                 random,
+                recent,
                 source,
                 later: HashMap::new(),
                 replaced: VecDeque::new(),
@@ -231,6 +236,7 @@ impl Loading {
 struct Merging {
     store: Observed,
     random: Arc<dyn Random>,
+    recent: Arc<Recent>,
     source: Source,
     later: HashMap<Place, Millis>,
     replaced: VecDeque<(Millis, UnitRef)>,
@@ -251,7 +257,7 @@ impl Merging {
                 .map(|(place, _)| place),
         );
         for place in places {
-            let merged = merge::run_once(&self.store, &place, now, &*self.random)
+            let merged = merge::run_once(&self.store, &self.recent, &place, now, &*self.random)
                 .await
                 .unwrap();
             loaded.merges += u64::from(merged.merges);

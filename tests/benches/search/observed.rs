@@ -268,6 +268,13 @@ impl Index for Observed {
             .await
     }
 
+    async fn pages_at(&self, unit: UnitRef, keys: &[Vec<u8>]) -> Result<Vec<Page>, Error> {
+        self.opened(unit);
+        let size = |pages: &Vec<Page>| (pages.len(), pages.iter().map(|(_, page)| page.len()).sum());
+        let name = keys.first().map_or("page", |key| kind_of(key));
+        self.count(name, size, self.store.pages_at(unit, keys)).await
+    }
+
     async fn remove_unit(&self, unit: UnitRef) -> Result<(), Error> {
         let size = (1, 0);
         self.count("remove unit", |()| size, self.store.remove_unit(unit))
@@ -284,6 +291,18 @@ impl Index for Observed {
         let size = (1, 0);
         self.count("unlist", |()| size, self.store.unlist(tenant, entry))
             .await
+    }
+
+    async fn replace(
+        &self,
+        tenant: &TenantId,
+        entry: &Entry,
+        replaced: &[Entry],
+        now: Millis,
+    ) -> Result<(), Error> {
+        let size = (1 + replaced.len(), 0);
+        let replacing = self.store.replace(tenant, entry, replaced, now);
+        self.count("replace", |()| size, replacing).await
     }
 
     async fn manifest(&self, tenant: &TenantId, period: Period) -> Result<Vec<Entry>, Error> {

@@ -174,7 +174,7 @@ impl World {
         let mut config = retention::Config::default();
         config.index.tenant_segments = 2;
         config.index.unsealed = ByteSize::bytes(1500);
-        let processor = retention::processor(&config, deps);
+        let processor = retention::processor(&config, deps, Arc::new(retention::Recent::new(0)));
         // The runner has commits of this group too, and retention pays no heed to them.
         let actor = Actor::assigned(
             &processor,

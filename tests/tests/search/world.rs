@@ -17,7 +17,7 @@ use domain::time::Millis;
 use eventlog::Class;
 use eventlog::runner::Processor;
 use proto::record::encode_enriched;
-use retention::Deps;
+use retention::{Deps, Recent};
 
 use self::searches::Walk;
 use self::upkeep::Upkeep;
@@ -29,6 +29,8 @@ use crate::reader::{Bounds, Reader};
 use crate::spec::{BASE, DAY_MS, Spec, TENANTS, What};
 use crate::steps::{Place, Planned, SLOTS, SOURCES, Settings};
 use crate::writes::Whole;
+
+const RECENT_BYTES: usize = 64 << 10;
 
 /// A store that cases share, and the number of one: its generation, and a part of the names of its tenants.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<Manual>,
     began: Millis,
     random: Arc<Seeded>,
+    /// Pages that are not read back; all writers share it, which is as bad as can be.
+    recent: Arc<Recent>,
     tenants: Vec<TenantId>,
     fates: Arc<Fates>,
     /// The next origin of each source.
@@ -71,6 +75,7 @@ impl World {
             clock,
             began,
             random: Arc::new(Seeded::new(u64::from(ground.number))),
+            recent: Arc::new(Recent::new(RECENT_BYTES)),
             tenants,
             fates: Arc::default(),
             origins: [0; SOURCES],
@@ -203,7 +208,7 @@ impl World {
             random: self.random.clone(),
             generation: self.ground.number,
         };
-        let processor = retention::processor(&settings.config(), deps);
+        let processor = retention::processor(&settings.config(), deps, self.recent.clone());
         let partition = enriched(self.source(place.source).partition);
         let assignment = processor.assigned(&partition, None).await.unwrap();
         let actor = Actor::new(assignment.worker, assignment.start, control);

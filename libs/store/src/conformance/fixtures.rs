@@ -14,6 +14,7 @@ use domain::time::Millis;
 
 use super::Subject;
 use crate::index::Fresh;
+use crate::rollups::{RollupKey, RollupRow};
 
 /// When every case takes place.
 pub const NOW: Millis = Millis::from_ms(1_800_000_000_000);
@@ -123,6 +124,12 @@ pub fn segment(tenant: &TenantId, last_origin: u64, nonce: u64) -> Fresh {
         nonce,
         segment: Bytes::from(format!("{tenant} up to {last_origin} of {nonce}")),
     }
+}
+
+/// A rollup, all a function of its arguments.
+pub fn rollup(key: RollupKey, stamp: i64) -> RollupRow {
+    let state = Bytes::from(format!("{key:?} at {stamp}"));
+    RollupRow { key, stamp, state }
 }
 
 /// An entry without a claim, all a function of its arguments.

@@ -16,9 +16,6 @@ use super::Cql;
 use crate::index::{Fresh, FreshPlace, Index, Mark, Page};
 use crate::port::Error;
 
-/// What a row has beside its blob, at least.
-const ROW_OVERHEAD_BYTES: usize = 64;
-
 #[async_trait]
 impl Index for Cql {
     async fn mark_fresh(
@@ -115,49 +112,5 @@ impl Index for Cql {
     async fn advance_mark(&self, source: Source, mark: Mark) -> Result<(), Error> {
         self.call("advance_mark", self.0.advance_mark(source, &mark))
             .await
-    }
-}
-
-/// Rows in their order, cut where more would have too many bytes for one batch; one that has too many is alone. A
-/// batch has a 16-bit number of rows, which the overhead of each keeps far away.
-fn batches<T>(rows: &[T], max_bytes: usize, blob_bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let mut bytes = 0;
-    let mut cut = Vec::new();
-    let mut begin = 0;
-    for (at, row) in rows.iter().enumerate() {
-        let more = blob_bytes(row) + ROW_OVERHEAD_BYTES;
-        if at > begin && bytes + more > max_bytes {
-            cut.push(&rows[begin..at]);
-            (begin, bytes) = (at, 0);
-        }
-        bytes += more;
-    }
-    cut.extend((begin < rows.len()).then(|| &rows[begin..]));
-    cut
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn batches_hold_all_in_order_and_only_one_row_alone_is_too_large(sizes in vec(0..900_usize, 0..60)) {
-            let batches = batches(&sizes, 1_000, |size| *size);
-            prop_assert_eq!(batches.concat(), sizes.as_slice());
-            for batch in batches {
-                let bytes: usize = batch.iter().map(|size| size + ROW_OVERHEAD_BYTES).sum();
-                prop_assert!(batch.len() == 1 || (batch.len() > 1 && bytes <= 1_000));
-            }
-        }
-    }
-
-    #[test]
-    fn rows_that_fit_are_one_batch_and_none_are_none() {
-        assert_eq!(batches(&[300, 300], 1_000, |size| *size), [&[300, 300]]);
-        assert!(batches(&[], 1_000, |size: &usize| *size).is_empty());
     }
 }

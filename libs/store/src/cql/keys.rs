@@ -1,10 +1,11 @@
 //! In which table and partition a row stands, and how long it lives there: functions of the row alone, so that
 //! it is found again without a directory.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use domain::id::{EventId, IdRange};
 use domain::retention::Class;
+use domain::rollup::{Grain, Window};
 use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
@@ -35,6 +36,33 @@ pub(super) const fn units_table(class: Class) -> &'static str {
         Class::Days90 => "units_90d",
         Class::Days400 => "units_400d",
     }
+}
+
+/// The table of the rollups of a grain.
+pub(super) const fn rollups_table(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Minute => "rollups_minute",
+        Grain::Hour => "rollups_hour",
+    }
+}
+
+/// Windows that a partition of rollups has: an hour of minutes, four days of hours.
+const fn windows_in_bucket(grain: Grain) -> i64 {
+    match grain {
+        Grain::Minute => 60,
+        Grain::Hour => 96,
+    }
+}
+
+/// The partition of the rollups of a window.
+pub(super) const fn bucket_of_window(window: Window) -> i64 {
+    window.number.div_euclid(windows_in_bucket(window.grain))
+}
+
+/// The partitions of the rollups of a range of windows that is not empty, in order.
+pub(super) fn buckets_of_windows(grain: Grain, numbers: &Range<i64>) -> RangeInclusive<i64> {
+    let [first, last] = [numbers.start, numbers.end - 1].map(|number| Window { grain, number });
+    bucket_of_window(first)..=bucket_of_window(last)
 }
 
 /// The name of a class in a row.
@@ -203,6 +231,19 @@ mod tests {
             Class::ALL.map(Some)
         );
         assert_eq!(class_of("1d"), None);
+    }
+
+    #[test]
+    fn windows_share_a_partition_with_their_neighbours_on_both_sides_of_1970() {
+        for (grain, windows) in [(Grain::Minute, 60), (Grain::Hour, 96)] {
+            let bucket = |number| bucket_of_window(Window { grain, number });
+            assert_eq!([bucket(-1), bucket(0), bucket(windows - 1)], [-1, 0, 0]);
+            assert_eq!([bucket(-windows), bucket(-windows - 1)], [-1, -2]);
+            assert_eq!(buckets_of_windows(grain, &(-1..windows)), -1..=0);
+            assert_eq!(buckets_of_windows(grain, &(0..windows + 1)), 0..=1);
+            let all = buckets_of_windows(grain, &(i64::MIN..i64::MAX));
+            assert!(all.contains(&bucket(i64::MIN)) && all.contains(&bucket(i64::MAX - 1)));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! is sent twice writes what is there already.
 
 mod index;
+mod rollups;
 
 use domain::cursor::Order;
 use domain::retention::Class;
@@ -11,6 +12,7 @@ use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 
 pub(super) use self::index::IndexStatements;
+pub(super) use self::rollups::RollupStatements;
 use super::keys::events_table;
 
 /// Events that one statement asks for: an engine takes no longer list of keys.
@@ -46,6 +48,7 @@ pub(super) struct Statements {
     /// service, lane, generation, partition -> position
     pub(super) position: Query,
     pub(super) index: IndexStatements,
+    pub(super) rollups: RollupStatements,
 }
 
 impl EventStatements {
@@ -106,6 +109,7 @@ impl Statements {
             advance: Query::prepare(session, "advance", advance).await?,
             position: Query::prepare(session, "position", position).await?,
             index: IndexStatements::prepare(session, keyspace).await?,
+            rollups: RollupStatements::prepare(session, keyspace).await?,
         })
     }
 

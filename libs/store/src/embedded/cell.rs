@@ -1,10 +1,10 @@
-//! How a row, a part of the search index or a deletion is laid out in storage.
+//! How a row, a part of the search index, a rollup or a deletion is laid out in storage.
 //!
 //! ```text
 //! version u8 | stamp i64 | expiry i64, milliseconds since 1970 | kind u8: 0 row, 1 tombstone | value
 //! ```
-//! Integers are little-endian. The value of a row is the event as protobuf, that of a part of the index its blob; a
-//! tombstone has none.
+//! Integers are little-endian. The value of a row is the event as protobuf, that of a part of the index or of a rollup
+//! its blob; a tombstone has none.
 //! Any bytes decode to a cell or to [`Malformed`], and the value shares their memory.
 
 use bytes::{Buf, Bytes};

@@ -30,7 +30,7 @@ pub struct Config {
     /// How often expired rows and markers are looked for (10 s). After a round that was mostly removing the
     /// next one follows after `sync_every`.
     pub sweep_every: Duration,
-    /// Rows, parts of the search index and markers that one such round looks at (10,000).
+    /// Rows, parts of the search index, rollups and markers that one such round looks at (10,000).
     pub sweep_entries: usize,
     /// The wall clock, by which the background thread knows what has expired.
     pub clock: Clock,

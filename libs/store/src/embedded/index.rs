@@ -12,16 +12,12 @@ mod manifest;
 mod units;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use domain::index::manifest::{Entry, Minute, Period, UnitRef};
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
-use fjall::Guard;
 
 use super::Embedded;
-use super::cell::Cell;
-use super::storage::{decoded, unreadable};
 use crate::index::{FRESH_LIFE_MS, Fresh, FreshPlace, Index, Mark, Page};
 use crate::port::Error;
 
@@ -144,27 +140,4 @@ impl Index for Embedded {
         self.call("advance_mark", move |storage| storage.advance_mark(source, &mark))
             .await
     }
-}
-
-/// A cell, and the end of its key behind what all of a walk begin with.
-struct Stored {
-    key_end: Vec<u8>,
-    cell: Cell,
-}
-
-/// The cells of a walk over keys that have their first `begin_bytes` in common.
-fn cells(
-    entries: impl Iterator<Item = Guard>,
-    begin_bytes: usize,
-) -> impl Iterator<Item = Result<Stored, Error>> {
-    entries.map(move |entry| {
-        let (key, value) = entry.into_inner().map_err(|error| unreadable(&error))?;
-        let cell = decoded(&key, Bytes::from(value))?;
-        let key_end = key.get(begin_bytes..).unwrap_or_default().to_vec();
-        Ok(Stored { key_end, cell })
-    })
-}
-
-fn corrupt(what: String) -> Error {
-    Error::Corrupt { what }
 }

@@ -5,8 +5,7 @@
 //! value: version u8 | next offset u64 | origin u64 | appended at, i64 milliseconds | checksum u64
 //!                                                                    (little-endian)
 //! ```
-//! Rows are in the same keyspace: the names of tenants, with which their keys begin, have no NUL. Nor do the keys of
-//! the search index begin with one.
+//! All other keys of the keyspace begin with another byte.
 //! Any bytes decode to a position or to none.
 
 use bytes::Buf;

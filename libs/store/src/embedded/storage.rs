@@ -7,6 +7,7 @@
 //! | `events` | tenant, 0x00, 16 bytes of the id | a [cell]: row or tombstone |
 //! | `events` | 0x00, [source and service](super::progress) | a position |
 //! | `events` | 0x01 to 0x05, as in `index::keys` | a cell: part of the search index, or a tombstone of one |
+//! | `events` | 0x06, as in `rollups::keys` | a cell: a rollup |
 //! | `deletions` | as of a row | a cell without a value: the marker |
 //! | `meta` | `schema` | version, u32 little-endian |
 //!
@@ -21,8 +22,8 @@
 //! when it returns, so a killed process loses nothing that was answered. A loss of power may take back what
 //! came after the last fsync, which is always an end of the journal: recovery stops at the first entry that is
 //! not whole. Memtables too are written out in the order of the journal, within a keyspace: that is why
-//! progress shares one with the rows, and a mark with units and their pages. So it is never durable before what was
-//! committed before it.
+//! progress shares one with the rows and the rollups, and a mark with units and their pages. So it is never durable
+//! before what was committed before it.
 //!
 //! After a failed write or fsync nobody knows what the disk has. The store then goes on being read and refuses
 //! everything else until it is opened again.

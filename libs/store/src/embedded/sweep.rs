@@ -1,8 +1,8 @@
-//! Removal of what has expired: rows, parts of the search index, tombstones and markers.
+//! Removal of what has expired: rows, parts of the search index, rollups, tombstones and markers.
 //!
-//! A round looks at a bounded number of entries and the next one goes on where it ended, first through the index and
-//! the rows and then through the markers, again and again. Nobody depends on it to be quick: what has expired is not
-//! read anyway. Everything here blocks on the disk.
+//! A round looks at a bounded number of entries and the next one goes on where it ended, first through the index, the
+//! rollups and the rows and then through the markers, again and again. Nobody depends on it to be quick: what has
+//! expired is not read anyway, or does no harm. Everything here blocks on the disk.
 
 use bytes::Bytes;
 use domain::time::Millis;
@@ -20,7 +20,7 @@ const BEHIND_PROGRESS: &[u8] = &[1];
 /// What a round has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Rows, parts of the search index, tombstones and markers that were read.
+    /// Rows, parts of the search index, rollups, tombstones and markers that were read.
     pub looked_at: usize,
     /// Those that had expired and are gone.
     pub removed: usize,

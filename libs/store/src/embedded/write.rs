@@ -25,18 +25,38 @@ pub(super) struct Row {
     encoded: Vec<u8>,
 }
 
+impl Row {
+    pub(super) fn new(key: Vec<u8>, cell: &Cell) -> Self {
+        Self {
+            key,
+            stamp: cell.stamp,
+            encoded: cell::encode(cell),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.key.len() + self.encoded.len()
+    }
+}
+
 /// The rows of a call that are not expired: at most one for each key, the one that would win.
 pub(super) fn encode(rows: &[Enriched], now: Millis, max_row_bytes: usize) -> Result<Vec<Row>, Error> {
     let lasting = rows.iter().filter(|row| row.expires_at > now);
-    let mut encoded = lasting
+    let encoded = lasting
         .map(|row| encode_row(row, max_row_bytes))
         .collect::<Result<Vec<_>, Error>>()?;
     let expired = rows.len() - encoded.len();
-    encoded.sort_by(|a, b| a.key.cmp(&b.key).then(b.stamp.cmp(&a.stamp)));
-    encoded.dedup_by(|next, kept| next.key == kept.key);
+    let winners = winners(encoded);
     count("expired", expired);
-    count("stale", rows.len() - expired - encoded.len());
-    Ok(encoded)
+    count("stale", rows.len() - expired - winners.len());
+    Ok(winners)
+}
+
+/// At most one row for each key, the one that would win.
+pub(super) fn winners(mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort_by(|a, b| a.key.cmp(&b.key).then(b.stamp.cmp(&a.stamp)));
+    rows.dedup_by(|next, kept| next.key == kept.key);
+    rows
 }
 
 fn encode_row(row: &Enriched, max_bytes: usize) -> Result<Row, Error> {
@@ -49,17 +69,12 @@ fn encode_row(row: &Enriched, max_bytes: usize) -> Result<Row, Error> {
             max_bytes,
         });
     }
-    let stamp = stamp::of_event(row);
     let cell = Cell {
-        stamp,
+        stamp: stamp::of_event(row),
         expires_at: row.expires_at,
         value: Some(value),
     };
-    Ok(Row {
-        key: event_key(&row.tenant, id.bytes()),
-        stamp,
-        encoded: cell::encode(&cell),
-    })
+    Ok(Row::new(event_key(&row.tenant, id.bytes()), &cell))
 }
 
 fn count(outcome: &'static str, rows: usize) {
@@ -67,11 +82,20 @@ fn count(outcome: &'static str, rows: usize) {
 }
 
 impl Storage {
-    /// Writes the rows that win over what is there, all of them or none.
+    /// Writes the rows of events that win over what is there, all of them or none.
     pub(super) fn put(&self, rows: Vec<Row>) -> Result<(), Error> {
+        let all = rows.len();
+        let written = self.put_newer(rows)?;
+        count("written", written);
+        count("stale", all - written);
+        Ok(())
+    }
+
+    /// Writes the rows, of which each key has at most one, that win over what is there, all of them or none; how many
+    /// that are.
+    pub(super) fn put_newer(&self, rows: impl IntoIterator<Item = Row>) -> Result<usize, Error> {
         let turn = self.begin()?;
         let mut batch = self.db.batch();
-        let all = rows.len();
         for row in rows {
             // Of the same stamp: a row is the same row, a tombstone wins.
             let stored = cell_of(&self.events, &row.key)?;
@@ -81,9 +105,7 @@ impl Storage {
         }
         let written = batch.len();
         self.commit(batch, &turn)?;
-        count("written", written);
-        count("stale", all - written);
-        Ok(())
+        Ok(written)
     }
 
     /// Writes the marker and, in place of the row, a tombstone. Both are durable when this returns.
@@ -139,11 +161,7 @@ mod tests {
             expires_at: Millis::MAX,
             value: Some("event".into()),
         };
-        let row = |n| Row {
-            key: vec![b'a', round, n],
-            stamp,
-            encoded: cell::encode(&cell),
-        };
+        let row = |n| Row::new(vec![b'a', round, n], &cell);
         (0..KEYS).map(row).collect()
     }
 

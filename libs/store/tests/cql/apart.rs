@@ -2,19 +2,23 @@
 //! in, and theirs back on the way out. Everything else reaches the store as it is.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::index::manifest::{Entry, Minute, Period, UnitRef};
 use domain::record::Enriched;
 use domain::retention::Class;
+use domain::rollup::{Grain, Rollup, Window};
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use store::cql::Cql;
 use store::index::{Fresh, FreshPlace, Mark, Page};
-use store::{Error, Events, Index, Position, Progress, Scan};
+use store::rollups::RollupRow;
+use store::{Error, Events, Index, Position, Progress, Rollups, Scan};
 
 pub(crate) struct Apart {
     store: Cql,
@@ -226,5 +230,36 @@ impl Index for Apart {
 
     async fn advance_mark(&self, source: Source, mark: Mark) -> Result<(), Error> {
         self.store.advance_mark(self.source(source), mark).await
+    }
+}
+
+#[async_trait]
+impl Rollups for Apart {
+    async fn put_rollups(&self, rows: &[RollupRow], now: Millis) -> Result<(), Error> {
+        let mut rows = rows.to_vec();
+        for row in &mut rows {
+            row.key.tenant = self.inside(&row.key.tenant);
+        }
+        self.store.put_rollups(&rows, now).await
+    }
+
+    async fn rollups_of(
+        &self,
+        tenant: &TenantId,
+        window: Window,
+        source: Source,
+    ) -> Result<Vec<(Rollup, Bytes)>, Error> {
+        self.store.rollups_of(&self.inside(tenant), window, source).await
+    }
+
+    async fn rollups_in(
+        &self,
+        tenant: &TenantId,
+        rollup: Rollup,
+        grain: Grain,
+        numbers: Range<i64>,
+    ) -> Result<Vec<(Window, Source, Bytes)>, Error> {
+        let tenant = self.inside(tenant);
+        self.store.rollups_in(&tenant, rollup, grain, numbers).await
     }
 }

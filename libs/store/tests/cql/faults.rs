@@ -7,13 +7,15 @@ use std::{fmt, slice};
 use domain::cursor::Order;
 use domain::index::manifest::Minute;
 use domain::retention;
+use domain::rollup::{Grain, Rollup, Window};
 use engines::Cassandra;
 use store::conformance::fixtures::{
-    KEEP_UNTIL, NOW, SOURCE, all_times, entry, ids_of, rows, segment, tenant, unit,
+    KEEP_UNTIL, NOW, SOURCE, all_times, entry, ids_of, rollup, rows, segment, tenant, unit,
 };
 use store::cql::{Config, Cql, OpenError, Options, Replication, migrate};
 use store::index::Mark;
-use store::{Class, Error, Events, Index, Position, Progress};
+use store::rollups::RollupKey;
+use store::{Class, Error, Events, Index, Position, Progress, Rollups};
 
 const POSITION: Position = Position {
     next_offset: 8,
@@ -43,6 +45,7 @@ fn said<T: fmt::Debug>(call: &'static str, outcome: Result<T, Error>) -> Call {
 async fn calls(store: &Cql) -> Vec<Call> {
     let mut calls = calls_of_events(store).await;
     calls.extend(calls_of_index(store).await);
+    calls.extend(calls_of_rollups(store).await);
     calls
 }
 
@@ -91,6 +94,23 @@ async fn calls_of_index(store: &Cql) -> Vec<Call> {
         said("unlist", store.unlist(&demo, &entry).await),
         said("advance_mark", store.advance_mark(SOURCE, mark).await),
         said("mark", store.mark(SOURCE).await),
+    ]
+}
+
+async fn calls_of_rollups(store: &Cql) -> Vec<Call> {
+    let (demo, grain, kind) = (tenant("demo"), Grain::Minute, Rollup::Events);
+    let window = Window::of(grain, NOW);
+    let key = RollupKey {
+        tenant: demo.clone(),
+        window,
+        rollup: kind,
+        source: SOURCE,
+    };
+    let numbers = window.number..window.number + 1;
+    vec![
+        said("put_rollups", store.put_rollups(&[rollup(key, 7)], NOW).await),
+        said("rollups_of", store.rollups_of(&demo, window, SOURCE).await),
+        said("rollups_in", store.rollups_in(&demo, kind, grain, numbers).await),
     ]
 }
 

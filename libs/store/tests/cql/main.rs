@@ -7,4 +7,5 @@ mod index;
 mod keyspace;
 mod migrations;
 mod opening;
+mod rollups;
 mod rows;

@@ -5,7 +5,7 @@
 //! candidates they have, a few at once and then more; of those that are open only so many are read as are needed.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use domain::cursor::Order;
@@ -62,6 +62,30 @@ impl Part {
     }
 }
 
+/// What open units have given, beside what was expected of them: less where conditions exclude each other.
+#[derive(Default)]
+struct Yield {
+    given: usize,
+    expected: usize,
+}
+
+impl Yield {
+    /// Expectations count at least for this part, so that a bad beginning does not read everything.
+    const LEAST: usize = 16;
+
+    fn add(&mut self, given: usize, expected: usize) {
+        self.given = self.given.saturating_add(given);
+        self.expected = self.expected.saturating_add(expected);
+    }
+
+    /// What will come of what is expected, at least one.
+    fn likely(&self, expected: usize) -> usize {
+        let (given, of) = (self.given + MAX_WAVE, self.expected.max(self.given) + MAX_WAVE);
+        let likely = expected.saturating_mul(given) / of;
+        likely.max(expected / Self::LEAST).max(1)
+    }
+}
+
 /// All parts, with the candidates that are known.
 pub(crate) struct Streams {
     parts: Vec<Part>,
@@ -70,6 +94,7 @@ pub(crate) struct Streams {
     heads: BinaryHeap<Reverse<(Rank, usize)>>,
     last: Option<Rank>,
     wave: usize,
+    given: Yield,
     /// Times that parts were advanced.
     pub(crate) waves: u32,
 }
@@ -93,6 +118,7 @@ impl Streams {
             heads: BinaryHeap::new(),
             last: None,
             wave: FIRST_WAVE,
+            given: Yield::default(),
             waves: 0,
         }
     }
@@ -159,6 +185,11 @@ impl Streams {
     ) -> Result<(), Arc<store::Error>> {
         let chosen = self.choose(enough);
         self.waves += 1;
+        let open = chosen.iter().filter_map(|number| match &self.parts[*number] {
+            Part::Unit(unit) if !unit.is_closed() => Some((*number, unit.expected())),
+            _ => None,
+        });
+        let expected: BTreeMap<usize, usize> = open.collect();
         let parts = self.parts.iter_mut().enumerate();
         let advanced = parts
             .filter(|(number, _)| chosen.contains(number))
@@ -166,6 +197,9 @@ impl Streams {
                 Ok::<_, Arc<store::Error>>((number, part.advance(pages, wanted).await?))
             });
         for (number, ranks) in try_join_all(advanced).await? {
+            if let Some(expected) = expected.get(&number) {
+                self.given.add(ranks.len(), *expected);
+            }
             let was_empty = self.known[number].is_empty();
             self.known[number].extend(ranks);
             if let Some(head) = self.known[number].front().filter(|_| was_empty) {
@@ -191,7 +225,7 @@ impl Streams {
             }
             let left = match &self.parts[number] {
                 Part::Unit(unit) if !unit.is_closed() => {
-                    expected = expected.saturating_add(unit.expected());
+                    expected = expected.saturating_add(self.given.likely(unit.expected()));
                     chosen.insert(number);
                     continue;
                 }

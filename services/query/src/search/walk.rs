@@ -80,9 +80,8 @@ pub(crate) async fn page<T>(
         streams.take(count, &mut ranks);
         let is_spent = work.spent(&sources.pages).is_some();
         if ranks.len() < count && !streams.is_read() && !is_spent {
-            let advanced = streams
-                .advance(&sources.pages, wanted, filling.missing() + 1)
-                .await;
+            let enough = count.max(filling.missing() + 1);
+            let advanced = streams.advance(&sources.pages, wanted, enough).await;
             advanced.map_err(|error| fault::of_store(&error))?;
             work.steps += 1;
             continue;

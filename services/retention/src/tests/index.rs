@@ -11,8 +11,8 @@ use super::reader::{self, entries, indexed, stored};
 use super::{
     Arc, Config, Deps, Duration, Enriched, EventId, FIRST_GENERATION, Failure, LANE, Log, Manual, Millis,
     NOW, NewRecord, Position, Processor, Progress, READ_BYTES, Record, RetentionClass, SERVICE, Source,
-    System, TenantId, TopicPartition, Worker, encode_enriched, enriched, processor, random, record, source,
-    topic,
+    System, TenantId, TopicPartition, Worker, encode_enriched, enriched, processor, random, recent, record,
+    source, topic,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -98,7 +98,7 @@ impl<'a> Part<'a> {
 
     /// A worker with the records that it begins with.
     pub(super) async fn assigned(&self, deps: Deps) -> Result<(Box<dyn Worker>, Vec<Record>), Failure> {
-        let assignment = processor(&self.config, deps)
+        let assignment = processor(&self.config, deps, recent())
             .assigned(&self.partition(), None)
             .await?;
         let log = &self.system.log;

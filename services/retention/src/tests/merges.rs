@@ -7,7 +7,7 @@ use store::Index;
 
 use super::index::{Part, SEAL_EVERY, pass};
 use super::reader::{entries, ids, sealed};
-use super::{Arc, Duration, Manual, Millis, NOW, RetentionClass, System, random};
+use super::{Arc, Duration, Manual, Millis, NOW, RetentionClass, System, random, recent};
 use crate::merge::{Place, run_once};
 use crate::merger::Merger;
 use crate::{Deps, config};
@@ -59,14 +59,14 @@ async fn closed_hours_become_one_unit_of_each_class() {
     let before = part.listed().await;
     assert_eq!(before.len(), 6);
 
-    let early = run_once(&system.store, &part.place(), NOW, &random::System)
+    let early = run_once(&system.store, &recent(), &part.place(), NOW, &random::System)
         .await
         .unwrap();
     assert_eq!((early.merges, early.replaced.len()), (0, 0));
     assert!(early.next_due.unwrap() > NOW);
     assert!(early.next_due.unwrap() <= LATER);
 
-    let merged = run_once(&system.store, &part.place(), LATER, &random::System)
+    let merged = run_once(&system.store, &recent(), &part.place(), LATER, &random::System)
         .await
         .unwrap();
     assert_eq!((merged.merges, merged.events), (2, 6));
@@ -86,7 +86,7 @@ async fn closed_hours_become_one_unit_of_each_class() {
         system.store.remove_unit(unit).await.unwrap();
     }
     assert_eq!(part.indexed("a").await, part.stored("a").await);
-    let again = run_once(&system.store, &part.place(), LATER, &random::System)
+    let again = run_once(&system.store, &recent(), &part.place(), LATER, &random::System)
         .await
         .unwrap();
     assert_eq!(again.merges, 0);
@@ -106,7 +106,8 @@ async fn merging_while_events_come_changes_no_id() {
             .await
             .unwrap();
         let flush_and_merge = async {
-            let merged = run_once(&system.store, &place, NOW, &random::System);
+            let recent = recent();
+            let merged = run_once(&system.store, &recent, &place, NOW, &random::System);
             tokio::join!(worker.flush(), merged)
         };
         let (flushed, merged) = flush_and_merge.await;
@@ -123,7 +124,7 @@ async fn merging_while_events_come_changes_no_id() {
             worker = part.caught_up(part.deps()).await;
         }
     }
-    run_once(&system.store, &part.place(), LATER, &random::System)
+    run_once(&system.store, &recent(), &part.place(), LATER, &random::System)
         .await
         .unwrap();
     assert!(part.units("a").await < 6, "{}", part.units("a").await);
@@ -139,7 +140,7 @@ async fn units_behind_the_mark_are_left_alone() {
     part.append_plain(2..4).await;
     drop(part.caught_up(part.deps()).await);
     assert_eq!(part.units("a").await, 3);
-    let merged = run_once(&system.store, &part.place(), LATER, &random::System)
+    let merged = run_once(&system.store, &recent(), &part.place(), LATER, &random::System)
         .await
         .unwrap();
     assert_eq!(merged.events, 2);
@@ -160,9 +161,10 @@ async fn two_that_merge_the_same_units_lose_nothing() {
     let part = Part::new(&system, 0);
     part.seal_each(0..4, one_class).await;
     let place = part.place();
+    let recent = recent();
     let (one, other) = tokio::join!(
-        run_once(&system.store, &place, LATER, &random::System),
-        run_once(&system.store, &place, LATER, &random::System),
+        run_once(&system.store, &recent, &place, LATER, &random::System),
+        run_once(&system.store, &recent, &place, LATER, &random::System),
     );
     let replaced = one.unwrap().replaced.into_iter().chain(other.unwrap().replaced);
     for unit in replaced {
@@ -170,7 +172,7 @@ async fn two_that_merge_the_same_units_lose_nothing() {
     }
     assert_eq!(part.indexed("a").await, part.plain_ids(0..4));
     let next_days = LATER.plus_ms(2 * 24 * 3_600_000);
-    let again = run_once(&system.store, &place, next_days, &random::System)
+    let again = run_once(&system.store, &recent, &place, next_days, &random::System)
         .await
         .unwrap();
     assert_eq!(part.units("a").await, 1, "{again:?}");
@@ -184,7 +186,7 @@ async fn a_unit_that_lacks_pages_is_left_alone() {
     part.seal_each(0..4, one_class).await;
     let lost = part.listed().await[1].clone();
     system.store.remove_unit(lost.unit).await.unwrap();
-    let merged = run_once(&system.store, &part.place(), LATER, &random::System)
+    let merged = run_once(&system.store, &recent(), &part.place(), LATER, &random::System)
         .await
         .unwrap();
     assert_eq!((merged.merges, merged.events), (1, 3));
@@ -205,7 +207,7 @@ async fn the_task_comes_back_when_hours_are_closed_and_removes_what_it_replaced(
         clock: clock.clone(),
         ..part.deps()
     };
-    let (merger, queue) = Merger::new(&deps, &config::Index::default());
+    let (merger, queue) = Merger::new(&deps, &config::Index::default(), recent());
     let task = tokio::spawn(merger.run());
     let Place {
         tenant,

@@ -4,7 +4,7 @@ use store::{Events, Index};
 
 use super::index::{Part, SEAL_EVERY, pass};
 use super::reader::{entries, ids, indexed};
-use super::{FIRST_GENERATION, NOW, RetentionClass, System, random};
+use super::{FIRST_GENERATION, NOW, RetentionClass, System, random, recent};
 use crate::rebuild::{self, Stores, hours, hours_of};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -101,7 +101,7 @@ async fn a_unit_that_reaches_beyond_the_hours_stays() {
         source: part.source(),
     };
     let next_week = NOW.plus_ms(9 * 24 * HOUR_MS);
-    let merged = crate::merge::run_once(&system.store, &place, next_week, &random::System)
+    let merged = crate::merge::run_once(&system.store, &recent(), &place, next_week, &random::System)
         .await
         .unwrap();
     assert_eq!((merged.merges, part.units("a").await), (1, 1));

@@ -130,10 +130,11 @@ mod tests {
 
     #[test]
     fn each_role_takes_a_file() {
-        for role in ["gateway", "enrichment", "retention", "query"] {
+        for role in ["gateway", "enrichment", "analytics", "retention", "query"] {
             let line = format!("{role} --config s.toml --addresses-file a.json");
             let (Command::Gateway(args)
             | Command::Enrichment(args)
+            | Command::Analytics(args)
             | Command::Retention(args)
             | Command::Query(args)) = parse(&line).unwrap()
             else {

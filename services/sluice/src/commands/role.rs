@@ -1,5 +1,5 @@
-//! `sluice gateway`, `sluice enrichment`, `sluice retention`, `sluice query`: settings, telemetry, and the life of
-//! the process.
+//! `sluice gateway`, `sluice enrichment`, `sluice analytics`, `sluice retention`, `sluice query`: settings, telemetry,
+//! and the life of the process.
 
 use anyhow::Context;
 use chassis::lifecycle::{ProcessSignals, supervise};

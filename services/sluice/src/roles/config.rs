@@ -51,6 +51,8 @@ chassis::section! {
         forward: gateway::Forward => gateway::Forward::default(),
         /// Settings of enrichment.
         enrichment: enrichment::Config => enrichment::Config::default(),
+        /// Settings of analytics.
+        analytics: analytics::Config => analytics::Config::default(),
         /// Settings of retention.
         retention: retention::Config => retention::Config::default(),
         /// Settings of query.
@@ -123,6 +125,11 @@ impl Config {
             (
                 "enrichment.drain_within",
                 given_back_in_time(self.enrichment.drain_within),
+                "must be at most kafka.revocation_budget",
+            ),
+            (
+                "analytics.drain_within",
+                given_back_in_time(self.analytics.drain_within),
                 "must be at most kafka.revocation_budget",
             ),
             (
@@ -201,6 +208,7 @@ mod tests {
         let expected = [
             "kafka.in_flight",
             "enrichment.drain_within",
+            "analytics.drain_within",
             "retention.drain_within",
             "kafka.in_flight",
         ];
@@ -228,6 +236,7 @@ mod tests {
         );
         assert!(config.check_needs_of(Role::Query).is_err());
         assert!(config.check_needs_of(Role::Enrichment).is_ok());
+        assert!(config.check_needs_of(Role::Analytics).is_ok());
         assert!(config.check_needs_of(Role::Retention).is_ok());
     }
 

@@ -21,7 +21,7 @@ use super::engines::{self, Wait};
 use super::probe::Probe;
 use super::redis::{self, Redis};
 use super::sockets::{Addresses, Api};
-use super::{Role, enrichment, gateway, query, retention};
+use super::{Role, analytics, enrichment, gateway, query, retention};
 use crate::control_plane::ControlPlane;
 
 /// A role that is about to start.
@@ -53,6 +53,7 @@ impl Process {
             match self.role {
                 Role::Gateway => gateway::start(self, tasks).await,
                 Role::Enrichment => enrichment::start(self, tasks).await,
+                Role::Analytics => analytics::start(self, tasks).await,
                 Role::Retention => retention::start(self, tasks).await,
                 Role::Query => query::start(self, tasks).await,
             }

@@ -171,6 +171,7 @@ impl Assembly {
         let Config {
             gateway,
             enrichment,
+            analytics,
             retention,
             query,
             ..
@@ -230,6 +231,14 @@ impl Assembly {
             "enrichment",
             enrichment::run(enrichment, deps_of_enrichment, drain()),
         );
+        let deps_of_analytics = analytics::Deps {
+            log: log.clone(),
+            rollups: store.clone(),
+            progress: store.clone(),
+            clock: clock.clone(),
+            generation,
+        };
+        tasks.spawn("analytics", analytics::run(analytics, deps_of_analytics, drain()));
         let deps_of_retention = retention::Deps {
             log,
             events: store.clone(),

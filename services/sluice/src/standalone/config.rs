@@ -24,6 +24,8 @@ chassis::section! {
         gateway: gateway::Config => gateway::Config::default(),
         /// Settings of enrichment.
         enrichment: enrichment::Config => enrichment::Config::default(),
+        /// Settings of analytics.
+        analytics: analytics::Config => analytics::Config::default(),
         /// Settings of retention.
         retention: retention::Config => retention::Config::default(),
         /// Settings of query.

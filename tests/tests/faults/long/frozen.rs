@@ -17,7 +17,7 @@ const FROZEN: Duration = Duration::from_secs(12);
 async fn a_consumer_that_wakes_up_late_changes_nothing() {
     let mut ground = Ground::start().await;
     let load = Load::start(addresses_of(ground.system.gateway()), ground.system.demo_key());
-    for role in [Role::Enrichment, Role::Retention] {
+    for role in [Role::Enrichment, Role::Analytics, Role::Retention] {
         load.progresses(400).await;
         let sleeper = ground.system.index(role);
         ground.system.process(sleeper).freeze();

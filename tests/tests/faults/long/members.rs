@@ -17,7 +17,7 @@ async fn members_that_join_and_leave_lose_and_double_nothing() {
     let mut ground = Ground::start().await;
     let load = Load::start(addresses_of(ground.system.gateway()), ground.system.demo_key());
     load.progresses(200).await;
-    let seconds = [Role::Enrichment, Role::Retention].map(|role| {
+    let seconds = [Role::Enrichment, Role::Analytics, Role::Retention].map(|role| {
         let first = ground.system.index(role);
         [first, ground.system.add(role)]
     });

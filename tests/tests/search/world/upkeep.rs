@@ -26,12 +26,17 @@ impl World {
         if self.upkeep[slot].is_none() {
             let flaky = self.flaky();
             let (control, random) = (flaky.control.clone(), self.random.clone());
+            let recent = self.recent.clone();
             let now = self.now().plus_ms(ahead_ms);
             let places = self.places(source);
             let call = Box::pin(async move {
                 let mut replaced = Vec::new();
                 for place in places {
-                    replaced.extend(merge::run_once(&flaky, &place, now, &*random).await?.replaced);
+                    replaced.extend(
+                        merge::run_once(&flaky, &recent, &place, now, &*random)
+                            .await?
+                            .replaced,
+                    );
                 }
                 Ok(replaced)
             });

@@ -9,9 +9,8 @@ use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 
-use super::batches;
 use crate::cql::requests::{run_all, unexpected};
-use crate::cql::{Handle, keys};
+use crate::cql::{Handle, batch, keys};
 use crate::index::{FRESH_LIFE_MS, FRESH_PLACE_LIFE_MS, Fresh, FreshPlace};
 use crate::metric_definitions as definitions;
 use crate::port::Error;
@@ -90,7 +89,7 @@ impl Handle {
         });
         let values = values.collect::<Result<Vec<_>, Error>>()?;
         let insert = &self.statements.index.put_fresh;
-        let batches = batches(&values, self.config.batch_bytes, |(.., segment, _, _)| {
+        let batches = batch::cut(&values, self.config.batch_bytes, |(.., segment, _, _)| {
             segment.len()
         });
         let work = batches

@@ -6,10 +6,9 @@ use domain::time::Millis;
 use futures::future::try_join_all;
 use scylla::response::query_result::QueryRowsResult;
 
-use super::batches;
 use crate::cql::requests::{run_all, unexpected};
 use crate::cql::statements::Query;
-use crate::cql::{Handle, keys};
+use crate::cql::{Handle, batch, keys};
 use crate::index::Page;
 use crate::metric_definitions as definitions;
 use crate::port::Error;
@@ -35,7 +34,7 @@ impl Handle {
             .iter()
             .map(|(key, value)| (id, key.as_slice(), value.as_ref(), stamp, ttl_seconds));
         let values: Vec<_> = values.collect();
-        let batches = batches(&values, self.config.batch_bytes, |(_, key, value, ..)| {
+        let batches = batch::cut(&values, self.config.batch_bytes, |(_, key, value, ..)| {
             key.len() + value.len()
         });
         let work = batches

@@ -20,7 +20,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, in order. New ones are appended; those that are released never change.
-pub(crate) const MIGRATIONS: [Migration; 4] = [
+pub(crate) const MIGRATIONS: [Migration; 5] = [
     Migration {
         number: 1,
         name: "events",
@@ -40,6 +40,11 @@ pub(crate) const MIGRATIONS: [Migration; 4] = [
         number: 4,
         name: "index",
         text: include_str!("../schema/004_index.cql"),
+    },
+    Migration {
+        number: 5,
+        name: "rollups",
+        text: include_str!("../schema/005_rollups.cql"),
     },
 ];
 
@@ -248,9 +253,10 @@ fn unreadable(error: &dyn fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use domain::retention::Class;
+    use domain::rollup::Grain;
 
     use super::*;
-    use crate::cql::keys::{events_table, units_table};
+    use crate::cql::keys::{events_table, rollups_table, units_table};
 
     fn all() -> Vec<Recorded> {
         let recorded = MIGRATIONS.iter().map(|migration| Recorded {
@@ -297,16 +303,18 @@ mod tests {
     }
 
     #[test]
-    fn every_class_has_tables_whose_rows_live_as_long_as_it_says() {
-        let tables = Class::ALL.map(|class| [(class, events_table(class)), (class, units_table(class))]);
-        for (class, table) in tables.into_iter().flatten() {
+    fn every_class_and_grain_has_tables_whose_rows_live_as_long_as_it_says() {
+        let events = Class::ALL.map(|class| (class.life_ms(), events_table(class)));
+        let units = Class::ALL.map(|class| (class.life_ms(), units_table(class)));
+        let rollups = Grain::ALL.map(|grain| (grain.life_ms(), rollups_table(grain)));
+        for (life_ms, table) in events.into_iter().chain(units).chain(rollups) {
             let head = format!("ks.{table} (");
             let statements = statements();
             let table = statements
                 .iter()
                 .find(|statement| statement.contains(&head))
                 .unwrap();
-            let ttl = format!("default_time_to_live = {}\n", class.life_ms() / 1000);
+            let ttl = format!("default_time_to_live = {}\n", life_ms / 1000);
             assert!(table.contains(&ttl), "{table}");
         }
     }

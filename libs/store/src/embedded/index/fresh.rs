@@ -6,9 +6,10 @@ use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 
-use super::{Stored, cells, corrupt, keys};
+use super::keys;
 use crate::embedded::cell::{self, Cell};
 use crate::embedded::storage::{Storage, cell_of};
+use crate::embedded::walk::{Stored, cells, corrupt};
 use crate::index::{FRESH_PLACE_LIFE_MS, Fresh, FreshPlace};
 use crate::port::Error;
 use crate::stamp;

@@ -9,20 +9,15 @@
 //!
 //! source:        lane u8 | generation u32 | partition u32                                    (all big-endian)
 //! ```
-//! The names of tenants, with which the keys of rows begin, have no such bytes. Any bytes that should be the end of a
-//! key are one, or nothing.
+//! Any bytes that should be the end of a key are one, or nothing.
 
 use bytes::Buf;
 use domain::index::manifest::{Minute, Period, UnitId, UnitRef};
 use domain::retention::Class;
-use domain::source::{Lane, Source};
+use domain::source::Source;
 use domain::tenant::TenantId;
 
-const SEGMENT: u8 = 1;
-const FRESH_PLACE: u8 = 2;
-const PAGE: u8 = 3;
-const ENTRY: u8 = 4;
-const MARK: u8 = 5;
+use crate::embedded::keys::{ENTRY, FRESH_PLACE, MARK, PAGE, SEGMENT, push_source, push_tenant, read_source};
 
 /// The begin of the keys of a tenant's segments in a minute of a source.
 pub(super) fn segments(source: Source, minute: Minute, tenant: &TenantId) -> Vec<u8> {
@@ -102,32 +97,14 @@ pub(super) fn mark(source: Source) -> Vec<u8> {
     key
 }
 
-fn push_tenant(key: &mut Vec<u8>, tenant: &TenantId) {
-    key.extend_from_slice(tenant.as_str().as_bytes());
-    key.push(0);
-}
-
-fn push_source(key: &mut Vec<u8>, source: Source) {
-    key.push(source.lane.number());
-    key.extend_from_slice(&source.generation.to_be_bytes());
-    key.extend_from_slice(&source.partition.to_be_bytes());
-}
-
 fn push_unit(key: &mut Vec<u8>, unit: UnitRef) {
     key.push(unit.class.number());
     key.extend_from_slice(&unit.id.0);
 }
 
-fn read_source(key: &mut &[u8]) -> Option<Source> {
-    Some(Source {
-        lane: Lane::from_number(key.try_get_u8().ok()?)?,
-        generation: key.try_get_u32().ok()?,
-        partition: key.try_get_u32().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::source::Lane;
     use proptest::prelude::*;
 
     use super::*;

@@ -6,10 +6,11 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use fjall::Readable;
 
-use super::{Stored, cells, corrupt, keys};
+use super::keys;
 use crate::embedded::cell::{self, Cell};
 use crate::embedded::mark;
 use crate::embedded::storage::{Storage, cell_of};
+use crate::embedded::walk::{Stored, cells, corrupt};
 use crate::index::Mark;
 use crate::port::Error;
 use crate::stamp;

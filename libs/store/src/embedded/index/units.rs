@@ -4,9 +4,10 @@ use domain::index::manifest::UnitRef;
 use domain::time::Millis;
 use fjall::Guard;
 
-use super::{Stored, cells, corrupt, keys};
+use super::keys;
 use crate::embedded::cell::{self, Cell};
 use crate::embedded::storage::{Storage, unreadable};
+use crate::embedded::walk::{Stored, cells, corrupt};
 use crate::index::Page;
 use crate::port::Error;
 use crate::stamp;

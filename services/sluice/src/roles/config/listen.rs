@@ -13,6 +13,8 @@ chassis::section! {
         query: Public => Public::on(8410),
         /// Where enrichment listens.
         enrichment: Private => Private::on(8429),
+        /// Where analytics listens.
+        analytics: Private => Private::on(8439),
         /// Where retention listens.
         retention: Private => Private::on(8449),
     }
@@ -75,6 +77,7 @@ mod tests {
             gateway,
             query,
             enrichment,
+            analytics,
             retention,
         } = Listen::default();
         let ports = [
@@ -85,9 +88,10 @@ mod tests {
             query.grpc,
             query.ops,
             enrichment.ops,
+            analytics.ops,
             retention.ops,
         ];
-        let expected = [8400, 8401, 8409, 8410, 8411, 8419, 8429, 8449];
+        let expected = [8400, 8401, 8409, 8410, 8411, 8419, 8429, 8439, 8449];
         assert_eq!(ports.map(|address| address.port()), expected);
     }
 }
