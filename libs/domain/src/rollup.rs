@@ -11,15 +11,21 @@
 mod aggregate;
 mod dimension;
 mod distinct;
+mod durations;
 mod group;
+mod groups;
+mod hash;
+mod key;
 mod quantiles;
+mod room;
 mod row;
 mod summary;
 mod window;
 
-pub use self::aggregate::{Aggregate, Durations};
+pub use self::aggregate::Aggregate;
 pub use self::dimension::Dimension;
 pub use self::distinct::Distinct;
+pub use self::durations::Durations;
 pub use self::group::{Group, Value};
 pub use self::quantiles::Quantiles;
 pub use self::row::Row;
@@ -59,15 +65,19 @@ impl Rollup {
     ];
 
     /// The rollups into which an event is folded.
-    pub fn of(event: &Enriched) -> impl Iterator<Item = Self> + use<> {
-        let of_kind = match event.event.kind() {
-            Kind::ApiRequest => Some(Self::Requests),
-            Kind::Error => Some(Self::Errors),
-            Kind::UserAction => Some(Self::Actions),
-            Kind::Generic => None,
-        };
-        let of_user = event.event.user_id.is_some().then_some(Self::Users);
-        [Some(Self::Events), of_kind, of_user].into_iter().flatten()
+    pub fn of(event: &Enriched) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|rollup| rollup.takes(event))
+    }
+
+    fn takes(self, event: &Enriched) -> bool {
+        let event = &event.event;
+        match self {
+            Self::Events => true,
+            Self::Requests => event.kind() == Kind::ApiRequest,
+            Self::Errors => event.kind() == Kind::Error,
+            Self::Actions => event.kind() == Kind::UserAction,
+            Self::Users => event.user_id.is_some(),
+        }
     }
 
     /// The number in stored keys and rows.
@@ -121,17 +131,4 @@ impl Rollup {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_that_of_one_rollup() {
-        let numbered: Vec<_> = (0..=u8::MAX).filter_map(Rollup::from_number).collect();
-        assert_eq!(numbered, Rollup::ALL);
-        assert!(
-            Rollup::ALL
-                .into_iter()
-                .all(|rollup| Rollup::from_number(rollup.number()) == Some(rollup))
-        );
-    }
-}
+mod tests;
