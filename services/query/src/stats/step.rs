@@ -50,11 +50,6 @@ impl Step {
         Self::ALL.into_iter().find(|step| step.name == name)
     }
 
-    /// All names, for messages.
-    pub(crate) fn names() -> String {
-        Self::ALL.map(Self::as_str).join(", ")
-    }
-
     /// Its length in milliseconds.
     pub(crate) const fn ms(self) -> i64 {
         self.ms

@@ -7,8 +7,8 @@ use super::*;
 /// 2023-11-14T22:13:20Z.
 const NOW: Millis = Millis::from_ms(1_700_000_000_000);
 
-fn ago(ms: i64) -> Option<String> {
-    Some(NOW.minus_ms(ms).to_string())
+fn ago(ms: i64) -> String {
+    NOW.minus_ms(ms).to_string()
 }
 
 fn of_range(from: &str, to: &str) -> Plan {
@@ -72,7 +72,7 @@ proptest! {
         length in prop_oneof![1..4 * HOUR_MS, 1..400 * DAY_MS],
     ) {
         let asked = TimeRange { from: NOW.minus_ms(age), to: NOW.minus_ms(age).plus_ms(length) };
-        let plan = Plan::of_range(ago(age).as_deref(), ago(age - length).as_deref(), NOW).unwrap();
+        let plan = Plan::of_range(Some(&ago(age)), Some(&ago(age - length)), NOW).unwrap();
         assert_covered(&plan, asked);
         // An answer is for no more than was asked, but for a minute, or an hour where there are no minutes.
         let unit = if age >= 15 * DAY_MS { HOUR_MS } else { MINUTE_MS };
@@ -87,7 +87,7 @@ proptest! {
         step in prop::option::of(prop::sample::select(&Step::ALL[..])),
     ) {
         let asked = TimeRange { from: NOW.minus_ms(age), to: NOW.minus_ms(age).plus_ms(length) };
-        let made = Plan::of_points(ago(age).as_deref(), ago(age - length).as_deref(), step, NOW);
+        let made = Plan::of_points(Some(&ago(age)), Some(&ago(age - length)), step, NOW);
         let Ok((plan, points)) = made else {
             prop_assert!(step.is_some(), "some step is always possible");
             return Ok(());
@@ -163,13 +163,8 @@ fn the_usual_step_makes_few_points() {
         let (_, points) = of_points(from, "").unwrap();
         assert_eq!((points.step.as_str(), points.count), (step, count), "{from}");
     }
-    let (_, points) = Plan::of_points(
-        ago(20 * DAY_MS).as_deref(),
-        ago(20 * DAY_MS - 1).as_deref(),
-        None,
-        NOW,
-    )
-    .unwrap();
+    let (_, points) =
+        Plan::of_points(Some(&ago(20 * DAY_MS)), Some(&ago(20 * DAY_MS - 1)), None, NOW).unwrap();
     assert_eq!(points.step.as_str(), "1h");
 }
 
