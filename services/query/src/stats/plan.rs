@@ -64,16 +64,14 @@ impl Plan {
     pub(crate) fn of_range(from: Option<&str>, to: Option<&str>, now: Millis) -> Result<Self, ApiError> {
         let asked = resolve(from, to, now)?;
         let oldest = oldest(Grain::Minute, now);
-        let from = if asked.from < oldest {
-            floor(asked.from, HOUR_MS)
+        let (has_minutes, minute_to) = (asked.from >= oldest, ceil(asked.to, MINUTE_MS));
+        let from = floor(asked.from, if has_minutes { MINUTE_MS } else { HOUR_MS });
+        // The minutes of the last hour are there, or it is read whole.
+        let is_whole = !has_minutes && floor(minute_to, HOUR_MS) < oldest;
+        let to = if is_whole {
+            ceil(minute_to, HOUR_MS)
         } else {
-            floor(asked.from, MINUTE_MS)
-        };
-        let to = ceil(asked.to, MINUTE_MS);
-        let to = if floor(to, HOUR_MS) < oldest {
-            ceil(to, HOUR_MS)
-        } else {
-            to
+            minute_to
         };
         let range = TimeRange { from, to };
         Ok(Self {

@@ -142,6 +142,16 @@ fn a_range_is_aligned_to_hours_where_minutes_are_gone() {
 }
 
 #[test]
+fn a_range_is_aligned_to_minutes_where_the_first_of_them_are_left() {
+    let plan = of_range("2023-10-30T22:30:30Z", "2023-10-30T22:40:30Z");
+    let expected = ["2023-10-30T22:30:00.000Z", "2023-10-30T22:41:00.000Z"];
+    assert_eq!(
+        (said(plan.range), plan.has_hours()),
+        (expected.map(String::from), false)
+    );
+}
+
+#[test]
 fn a_range_without_end_is_read_as_far_as_there_can_be_events() {
     let plan = of_range("now-1m", "9000-01-01T00:00:00Z");
     assert_eq!(plan.range.to.to_string(), "9000-01-01T00:00:00.000Z");
