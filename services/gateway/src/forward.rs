@@ -47,7 +47,8 @@ chassis::section! {
         key: Option<PathBuf> = None,
         /// How long it may take to connect.
         connect: Span = Span::from_secs(2),
-        /// How long query may take to begin its answer: longer than `query.wait` and `query.search.time` together.
+        /// How long query may take to begin its answer: longer than `query.wait` and the longer of
+        /// `query.search.time` and `query.stats.time` together.
         answer: Span = Span::from_secs(15),
         /// An answer of which nothing comes for so long is given up.
         stall: Span = Span::from_secs(10),

@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 
 /// The methods that metrics tell apart.
-pub(crate) const METHODS: [&str; 7] = [
+pub(crate) const METHODS: [&str; 8] = [
     "/sluice.v1.Ingestion/Ingest",
     "/sluice.v1.Ingestion/IngestBatch",
     "/sluice.v1.Ingestion/IngestStream",
@@ -40,6 +40,7 @@ pub(crate) const METHODS: [&str; 7] = [
     "/sluice.v1.Query/Get",
     "/sluice.v1.Query/Search",
     "/sluice.v1.Query/SearchStream",
+    "/sluice.v1.Query/Stats",
 ];
 
 /// What a message may have beyond its events: keys, lengths, times.

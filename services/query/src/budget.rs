@@ -1,4 +1,4 @@
-//! How much the searches of a tenant may read over time: a bucket of work for each, that fills at a steady rate. Pure.
+//! How much the searches and statistics of a tenant may read over time: a bucket of work for each, that fills at a steady rate. Pure.
 //!
 //! What a search costs is known when it is done. So it may begin while the bucket is not in debt, and is charged
 //! afterwards; the debt of one page is bounded by the bounds of a page. Buckets are in memory and forgotten once full.

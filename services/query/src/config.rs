@@ -10,6 +10,8 @@ chassis::section! {
     pub struct Config {
         /// What one search may take.
         search: Search => Search::default(),
+        /// What one request for statistics may take.
+        stats: Stats => Stats::default(),
         /// How long a request waits until a write is visible that it names by `after`.
         wait: Span = Span::from_secs(5),
         /// Requests of one tenant that wait so.
@@ -37,7 +39,7 @@ chassis::section! {
         /// Searches of all tenants at once. Each holds a page and some events in memory.
         at_once: u32 = 8,
         /// Events that all searches of one tenant may test in a second, over time; a page of the index that is read
-        /// counts as ten. Beyond it they are `limited`.
+        /// counts as ten, as do 10 KiB of statistics. Beyond it they are `limited`.
         tested_per_second: u32 = 200_000,
         /// What a tenant has not used may be saved up for so long.
         tested_burst: Span = Span::from_secs(5),
@@ -52,12 +54,32 @@ chassis::section! {
     }
 }
 
+chassis::section! {
+    /// What one request for statistics may take.
+    pub struct Stats {
+        /// Bytes of rows that one request may read. Beyond it the request is refused.
+        bytes: ByteSize = ByteSize::mib(256),
+        /// How long one request may read, likewise.
+        time: Span = Span::from_secs(8),
+        /// Requests of one tenant at once.
+        per_tenant: u32 = 4,
+        /// Requests of all tenants at once.
+        at_once: u32 = 32,
+    }
+}
+
 impl Validate for Config {
     fn validate(&self) -> Result<(), Vec<Problem>> {
         nonzero([
             ("waiting_per_tenant", self.waiting_per_tenant),
             ("waiting", self.waiting),
         ])
+    }
+}
+
+impl Validate for Stats {
+    fn validate(&self) -> Result<(), Vec<Problem>> {
+        nonzero([("per_tenant", self.per_tenant), ("at_once", self.at_once)])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chassis::config::ByteSize;
 use domain::fault::Code;
 use edge::{ApiError, ErrorCode, Violation};
 use store::Class;
@@ -29,14 +30,33 @@ pub(crate) fn of_field(code: ErrorCode, rule: Code, field: String, message: Stri
     ApiError::new(code, message.clone()).with_errors([Violation::new(rule.as_str(), field, message)])
 }
 
-/// The searches of a tenant have read more than they may, and can go on after `debt`.
+/// The requests of a tenant have read more than they may, and can go on after `debt`.
 pub(crate) fn over_budget(per_second: u32, debt: Duration) -> ApiError {
     let detail = format!(
-        "the searches of this tenant have read more than {per_second} events a second allow; wait, or narrow them by \
+        "the requests of this tenant have read more than {per_second} events a second allow; wait, or narrow them by \
          range and fields"
     );
     let retry_ms = u32::try_from(debt.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX);
     ApiError::new(ErrorCode::Limited, detail).with_retry_after(retry_ms)
+}
+
+/// The statistics that a request asks for are more than one request may read.
+pub(crate) fn too_many_rows(max_bytes: u64) -> ApiError {
+    let message = format!(
+        "the statistics of this range are more than the {} that one request may read; narrow the range, or use \
+         step=1h or longer",
+        ByteSize::bytes(max_bytes)
+    );
+    of_value(ErrorCode::InvalidRange, "from", message)
+}
+
+/// They were not read in time.
+pub(crate) fn rows_took_too_long(within: Duration) -> ApiError {
+    let detail = format!(
+        "the statistics of this range were not read within {} s; narrow the range, use step=1h or longer, or try again",
+        within.as_secs()
+    );
+    ApiError::new(ErrorCode::Unavailable, detail).with_retry_after(RETRY_MS)
 }
 
 /// The id in a request is none.

@@ -4,6 +4,7 @@ use domain::id::EventId;
 use domain::record::Enriched;
 use domain::tenant::TenantId;
 use edge::{ApiError, ErrorCode};
+use store::STORING_SERVICE;
 
 use crate::fault;
 use crate::service::Service;
@@ -22,7 +23,7 @@ impl Service {
             return Ok(event);
         }
         if let Some(token) = after {
-            self.visible(tenant, token).await?;
+            self.visible(tenant, token, STORING_SERVICE).await?;
             if let Some(event) = self.find(tenant, id).await? {
                 return Ok(event);
             }

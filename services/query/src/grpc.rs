@@ -11,18 +11,19 @@ use domain::tenant::TenantId;
 use edge::{ApiError, tenant_of};
 use proto::record::enriched_message;
 use proto::v1::query_server::Query;
-use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse};
+use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse, StatsRequest, StatsResponse};
 use tonic::{Request, Response, Status};
 
-use self::messages::{asked, render, response, text};
+use self::messages::{asked, asked_stats, render, response, stats, text};
 pub(crate) use self::stream::Pages;
 use crate::service::Service;
 
 /// The methods that metrics tell apart.
-pub(crate) const METHODS: [&str; 3] = [
+pub(crate) const METHODS: [&str; 4] = [
     "/sluice.v1.Query/Get",
     "/sluice.v1.Query/Search",
     "/sluice.v1.Query/SearchStream",
+    "/sluice.v1.Query/Stats",
 ];
 
 /// Clients refuse messages over 4 MiB unless they are told otherwise; the rest of the answer is below 64 KiB.
@@ -76,6 +77,12 @@ impl Grpc {
             event: Some(enriched_message(event)),
         })
     }
+
+    async fn stats(&self, request: Request<StatsRequest>) -> Result<StatsResponse, ApiError> {
+        let tenant = self.tenant(&request)?;
+        let asked = asked_stats(request.into_inner());
+        Ok(stats(self.service.overview(&tenant, &asked).await?))
+    }
 }
 
 #[tonic::async_trait]
@@ -94,6 +101,11 @@ impl Query for Grpc {
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
         let answer = Self::get(self, request).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn stats(&self, request: Request<StatsRequest>) -> Result<Response<StatsResponse>, Status> {
+        let answer = Self::stats(self, request).await?;
         Ok(Response::new(answer))
     }
 }

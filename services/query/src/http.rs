@@ -1,6 +1,9 @@
 //! The service over HTTP.
+//!
+//! - `params`: what a URL asks for. `stats`: routes of statistics.
 
 mod params;
+mod stats;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
@@ -21,6 +24,7 @@ use self::params::Pairs;
 use crate::search::explain::Explain;
 use crate::service::Service;
 
+pub(crate) use self::params::stats as stats_params;
 pub(crate) use self::params::{Parameter, add_conditions, invalid_filter, parameters};
 
 const EVENTS: &str = "/api/v1/ingestion/events";
@@ -31,6 +35,7 @@ pub(crate) fn router(service: &Service) -> Router {
     let routes = Router::new()
         .route(EVENTS, get(search))
         .route(EVENT, get(one).delete(delete))
+        .merge(stats::routes())
         .route_layer(service.access().layer())
         .with_state(service.clone());
     edge::layers::with_fallbacks(edge::layers::with_known_routes(routes))

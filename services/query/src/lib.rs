@@ -1,4 +1,4 @@
-//! Query: search, get and delete of events, over HTTP and gRPC, from the store.
+//! Query: search, get and delete of events, and statistics of them, over HTTP and gRPC, from the store.
 //!
 //! It promises:
 //! - a search is exact: following its cursors to the end gives each matching event of the range once, in order,
@@ -7,13 +7,15 @@
 //!   from there;
 //! - no answer lets a tenant see that another's data exists: the tenant is that of the key, and cursors and
 //!   tokens open for the tenant they were made for;
-//! - a deleted event is never returned again.
+//! - a deleted event is never returned again;
+//! - statistics are sums of what was counted, each row once; what can't be told is said, and never guessed.
 //!
 //! - [`config`]: settings. [`Service`]: what both protocols call.
 //! - `search`: one page; in it `plan`, what a request asks for, `snapshot`, what of the index there is for it, `streams`
 //!   over `unit` and `fresh`, the candidates in order, and `walk`, how their events are read and tested.
 //! - `get`, `delete`: one event by its id.
-//! - `visible`: waiting for a write; `admission`: how many may search and wait at once; `budget`: how much a tenant
+//! - `stats`: counts over time and the greatest groups, from rows of rollups.
+//! - `visible`: waiting for a write; `admission`: how many may read and wait at once; `budget`: how much a tenant
 //!   may read over time.
 //! - [`run`](run()): query as a process of its own.
 //! - `http`, `grpc`: the two protocols; [`openapi`](openapi()): the description of the first.
@@ -31,6 +33,7 @@ mod openapi;
 mod run;
 mod search;
 mod service;
+mod stats;
 mod visible;
 
 pub use config::Config;

@@ -1,6 +1,7 @@
 //! The published description of what query serves over HTTP.
 
 mod schemas;
+mod stats;
 
 use domain::event::{Kind, Priority, Severity};
 use domain::filter::Field;
@@ -16,23 +17,40 @@ use crate::search::{DEFAULT_LIMIT, MAX_LIMIT};
 #[derive(Describe)]
 #[openapi(
     info(title = "Sluice: reads", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    tags((name = "ingestion", description = "Events in and out.")),
-    paths(schemas::search, schemas::get, schemas::delete),
+    tags(
+        (name = "ingestion", description = "Events in and out."),
+        (name = "analytics", description = "Statistics of events, counted once each as they come."),
+    ),
+    paths(
+        schemas::search,
+        schemas::get,
+        schemas::delete,
+        stats::overview,
+        stats::timeseries,
+        stats::top,
+        stats::summary,
+    ),
     security(("bearer" = []), ("api_key" = [])),
     modifiers(&Parameters),
 )]
 struct Document;
 
-/// The parameters of a search, from the lists that requests are read by.
+/// The parameters of searches and statistics, from the lists that requests are read by.
 struct Parameters;
 
 impl Modify for Parameters {
     fn modify(&self, document: &mut OpenApi) {
-        let operations = document.paths.paths.get_mut(schemas::EVENTS);
-        if let Some(search) = operations.and_then(|path| path.get.as_mut()) {
-            let own = http::parameters().into_iter().map(of_parameter);
-            let fields = Field::ALL.iter().map(|field| of_field(*field));
-            search.parameters = Some(own.chain(fields).map(RefOr::T).collect());
+        let mut add = |path: &str, parameters: Vec<Parameter>| {
+            let operations = document.paths.paths.get_mut(path);
+            if let Some(operation) = operations.and_then(|path| path.get.as_mut()) {
+                operation.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
+            }
+        };
+        let own = http::parameters().into_iter().map(of_parameter);
+        let fields = Field::ALL.iter().map(|field| of_field(*field));
+        add(schemas::EVENTS, own.chain(fields).collect());
+        for (path, parameters) in stats::parameters() {
+            add(path, parameters);
         }
     }
 }
@@ -121,8 +139,12 @@ mod tests {
             operations.collect::<BTreeSet<_>>(),
             [
                 "delete /api/v1/ingestion/events/{id}",
+                "get /api/v1/analytics/summary",
+                "get /api/v1/analytics/timeseries",
+                "get /api/v1/analytics/top",
                 "get /api/v1/ingestion/events",
-                "get /api/v1/ingestion/events/{id}"
+                "get /api/v1/ingestion/events/{id}",
+                "get /api/v1/ingestion/stats"
             ]
             .map(String::from)
             .into()

@@ -19,6 +19,7 @@ use domain::range::TimeRange;
 use domain::record::Enriched;
 use domain::tenant::TenantId;
 use edge::{ApiError, ErrorCode};
+use store::STORING_SERVICE;
 
 use self::explain::Explain;
 use self::plan::Plan;
@@ -70,7 +71,7 @@ impl Service {
         // What is wrong is said before anybody waits.
         self.plan(tenant, asked)?;
         if let Some(token) = &asked.after {
-            self.visible(tenant, token).await?;
+            self.visible(tenant, token, STORING_SERVICE).await?;
         }
         let _permit = self.searches().enter(tenant)?;
         self.is_within_budget(tenant)?;
@@ -107,8 +108,8 @@ impl Service {
         })
     }
 
-    /// Refuses a tenant whose searches have read more than they may.
-    fn is_within_budget(&self, tenant: &TenantId) -> Result<(), ApiError> {
+    /// Refuses a tenant whose requests have read more than they may.
+    pub(crate) fn is_within_budget(&self, tenant: &TenantId) -> Result<(), ApiError> {
         let debt = self.budget().debt(tenant, tokio::time::Instant::now());
         debt.map_or(Ok(()), |debt| {
             metrics::counter!(definitions::REFUSED, "kind" => "budget").increment(1);

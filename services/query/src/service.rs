@@ -12,8 +12,9 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::token::Token;
 use edge::{Access, ApiError, ErrorCode};
+use eventlog::Log;
 use proto::v1::query_server::QueryServer;
-use store::{Events, Index, Progress};
+use store::{Events, Index, Progress, Rollups};
 
 use crate::admission::Gate;
 use crate::budget::Budget;
@@ -22,6 +23,7 @@ use crate::grpc::Grpc;
 use crate::search::pages::{PageCache, Pages};
 use crate::search::seen::Seen;
 use crate::search::snapshot::{SealedCache, Taker};
+use crate::stats::fresh::Ends;
 use crate::{fault, http, metric_definitions, visible};
 
 /// What the service works on.
@@ -30,8 +32,12 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     /// Where to look for them.
     pub index: Arc<dyn Index>,
-    /// How far they are stored.
+    /// Statistics of them.
+    pub rollups: Arc<dyn Rollups>,
+    /// How far they are stored, and counted.
     pub progress: Arc<dyn Progress>,
+    /// How far the accepted events go.
+    pub log: Arc<dyn Log>,
     /// The generation of the topics.
     pub generation: u32,
     /// Who may ask.
@@ -44,7 +50,7 @@ pub struct Deps {
     pub random: Arc<dyn Random>,
 }
 
-/// Search, get and delete. Clones share everything.
+/// Search, get, delete and statistics. Clones share everything.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
@@ -53,10 +59,12 @@ struct Inner {
     config: Config,
     searches: Gate,
     streams: Gate,
+    counts: Gate,
     waits: Gate,
     budget: Mutex<Budget>,
     pages: PageCache,
     sealed: SealedCache,
+    ends: Ends,
 }
 
 impl Service {
@@ -67,14 +75,18 @@ impl Service {
         let searches = Gate::new("search", search.per_tenant, search.at_once);
         let streams = Gate::new("stream", search.streams_per_tenant, search.streams);
         let budget = Budget::new(search.tested_per_second, search.tested_burst.duration());
+        let counts = Gate::new("stats", config.stats.per_tenant, config.stats.at_once);
         let waits = Gate::new("wait", config.waiting_per_tenant, config.waiting);
+        let ends = Ends::new(deps.log.clone(), deps.clock.clone(), deps.generation);
         Self(Arc::new(Inner {
             deps,
+            ends,
             pages: PageCache::new(config.search.cache.as_u64()),
             sealed: SealedCache::new(),
             config,
             searches,
             streams,
+            counts,
             waits,
             budget: Mutex::new(budget),
         }))
@@ -118,6 +130,18 @@ impl Service {
         }
     }
 
+    pub(crate) fn rollups(&self) -> &dyn Rollups {
+        &*self.0.deps.rollups
+    }
+
+    pub(crate) fn progress(&self) -> &dyn Progress {
+        &*self.0.deps.progress
+    }
+
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.0.ends
+    }
+
     pub(crate) fn random(&self) -> Arc<dyn Random> {
         Arc::clone(&self.0.deps.random)
     }
@@ -138,6 +162,10 @@ impl Service {
         &self.0.streams
     }
 
+    pub(crate) fn counts(&self) -> &Gate {
+        &self.0.counts
+    }
+
     /// What tenants may read. Never held across a wait.
     pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
         // Each change of it is one insertion.
@@ -154,8 +182,13 @@ impl Service {
         nonce
     }
 
-    /// Waits until the write of an ingest token is visible.
-    pub(crate) async fn visible(&self, tenant: &TenantId, token: &str) -> Result<(), ApiError> {
+    /// Waits until the write of an ingest token is visible in what this service writes.
+    pub(crate) async fn visible(
+        &self,
+        tenant: &TenantId,
+        token: &str,
+        service: &str,
+    ) -> Result<(), ApiError> {
         let opened = self.sealer().open(tenant, Token::PURPOSE, token).ok();
         let token = opened
             .and_then(|bytes| Token::decode(&bytes).ok())
@@ -166,7 +199,7 @@ impl Service {
         let Deps {
             progress, generation, ..
         } = &self.0.deps;
-        let wait = |within| visible::wait(&**progress, &token, *generation, within);
+        let wait = |within| visible::wait(&**progress, service, &token, *generation, within);
         // Most of the time it is there already, and nobody waits.
         if wait(Duration::ZERO).await? {
             return Ok(());

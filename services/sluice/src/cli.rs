@@ -1,6 +1,7 @@
 //! What the command line accepts. What each command does is in [`commands`](crate::commands).
 
 mod operate;
+mod stats;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,8 +14,9 @@ use domain::time::Millis;
 use edge::dial::Origin;
 
 pub(crate) use operate::{Bootstrap, Config, Index, Migrate, Ready, RebuildIndex, RunRole, Which};
+pub(crate) use stats::Stats;
 
-/// Sluice takes in events, keeps every one it acknowledged, and answers searches over them.
+/// Sluice takes in events, keeps every one it acknowledged, counts them, and answers searches over them.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Find events, newest first
     Search(Search),
+    /// Count events, by groups and over time
+    Stats(Stats),
     /// Show one event
     Get(Get),
     /// Delete one event
@@ -432,6 +436,7 @@ mod tests {
         };
         for words in [
             "search",
+            "stats",
             "get",
             "delete",
             "tenants list",

@@ -14,6 +14,7 @@ mod role;
 mod search;
 mod send;
 mod standalone;
+mod stats;
 mod tenants;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ready(args) => ready::run(args).await?,
         Command::Send(args) => return send::run(args).await,
         Command::Search(args) => return search::run(args).await,
+        Command::Stats(args) => stats::run(args).await?,
         Command::Get(args) => get::run(args).await?,
         Command::Delete(args) => delete::run(args).await?,
         Command::Tenants { command } => tenants::run(command).await?,

@@ -1,11 +1,12 @@
 //! What is printed: data on stdout, talk on stderr.
 //!
 //! - [`escape`]: text of events can't drive the terminal;
-//! - [`table`]: columns for people;
+//! - [`table`]: columns for people; [`spark`]: numbers as bars in one;
 //! - [`event`]: an event as a row, as fields or as one line of JSON.
 
 pub(crate) mod escape;
 pub(crate) mod event;
+pub(crate) mod spark;
 pub(crate) mod table;
 
 use std::io::{self, Write};

@@ -91,7 +91,7 @@ where
 }
 
 /// A log whose partitions are there: workers ask for their bounds.
-fn empty_log(dir: &TempDir) -> Arc<dyn Log> {
+pub(crate) fn empty_log(dir: &TempDir) -> Arc<dyn Log> {
     let enriched = TopicConfig {
         name: topic::enriched(Lane::Standard).to_owned(),
         partitions: SOURCES,

@@ -65,6 +65,11 @@ impl Observed {
         }
     }
 
+    /// Statistics, which are not looked at.
+    pub(crate) fn rollups(&self) -> Cql {
+        self.store.clone()
+    }
+
     /// What was done since the last call of this.
     pub(crate) fn take(&self) -> Seen {
         std::mem::take(&mut self.seen.lock().unwrap())

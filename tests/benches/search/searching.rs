@@ -16,12 +16,15 @@ use domain::source::FIRST_GENERATION;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use edge::Access;
+use eventlog::Log;
 use http_body_util::BodyExt;
 use query::{Config, Deps, Service};
 use reqwest::Url;
 use serde::Deserialize;
+use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::loading::empty_log;
 use crate::observed::Observed;
 use crate::queries::{Order, Query};
 
@@ -51,6 +54,8 @@ pub(crate) struct Answer {
 /// Who asks, and whom.
 pub(crate) struct Searcher {
     store: Observed,
+    log: Arc<dyn Log>,
+    _dir: TempDir,
     clock: Arc<dyn Clock>,
     key: ApiKey,
     tenant: TenantId,
@@ -58,8 +63,11 @@ pub(crate) struct Searcher {
 
 impl Searcher {
     pub(crate) fn new(store: Observed, clock: Arc<dyn Clock>, tenant: TenantId) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         Self {
             store,
+            log: empty_log(&dir),
+            _dir: dir,
             clock,
             key: ApiKey::generate(&[1; ApiKey::RANDOM_BYTES]),
             tenant,
@@ -75,7 +83,9 @@ impl Searcher {
         let deps = Deps {
             events: store.clone(),
             index: store.clone(),
+            rollups: Arc::new(self.store.rollups()),
             progress: store,
+            log: self.log.clone(),
             generation: FIRST_GENERATION,
             access: Access::new(
                 View::fixed(self.state(&peppers)),

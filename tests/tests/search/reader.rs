@@ -22,6 +22,7 @@ use query::{Config, Deps, Grpc, Service};
 use tonic::{Request, Status};
 
 use crate::flaky::{Control, Flaky};
+use crate::log::Fates;
 
 /// Requests that follow one search to its end, at the most.
 const MAX_PAGES: usize = 3_000;
@@ -90,11 +91,13 @@ impl Reader {
     ) -> Self {
         let peppers = Arc::new(Peppers::new(Pepper::new("p", &[7; 32]).unwrap(), Vec::new()));
         let control = store.calls.control.clone();
-        let store = Arc::new(store);
+        let (rollups, store) = (store.store.clone(), Arc::new(store));
         let deps = Deps {
             events: store.clone(),
             index: store.clone(),
+            rollups,
             progress: store,
+            log: Arc::new(Fates::default()),
             generation,
             access: Access::new(
                 View::fixed(state(tenants, &peppers)),

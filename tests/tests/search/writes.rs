@@ -8,14 +8,14 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use e2e::schedule;
 use store::index::{Fresh, Mark, Page};
-use store::{Error, Events, Index, Position, Progress};
+use store::{Error, Events, Index, Position, Progress, Rollups};
 
 use crate::flaky::Call;
 
-/// A store with all that search needs.
-pub(crate) trait Whole: Events + Index + Progress {}
+/// A store with all that query needs.
+pub(crate) trait Whole: Events + Index + Progress + Rollups {}
 
-impl<T: Events + Index + Progress> Whole for T {}
+impl<T: Events + Index + Progress + Rollups> Whole for T {}
 
 /// A write of a worker.
 #[derive(Clone, Debug)]

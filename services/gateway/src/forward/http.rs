@@ -10,16 +10,23 @@ use edge::{Access, ApiError};
 
 use super::upstream::Upstream;
 
-const EVENTS: &str = "/api/v1/ingestion/events";
-const EVENT: &str = "/api/v1/ingestion/events/{id}";
+/// Query's routes.
+const KNOWN: [&str; 6] = [
+    "/api/v1/ingestion/events",
+    "/api/v1/ingestion/events/{id}",
+    "/api/v1/ingestion/stats",
+    "/api/v1/analytics/timeseries",
+    "/api/v1/analytics/top",
+    "/api/v1/analytics/summary",
+];
 
 /// What is known of query's routes has its own name in metrics and is asked for a key here already. Query may have
 /// more of them, so all others are passed on too.
 pub(super) fn router(upstream: Upstream, access: &Access) -> Router {
-    let known = Router::new()
-        .route(EVENTS, any(pass))
-        .route(EVENT, any(pass))
-        .route_layer(access.layer());
+    let known = KNOWN
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, any(pass)));
+    let known = known.route_layer(access.layer());
     edge::layers::with_known_routes(known)
         .fallback(pass)
         .with_state(upstream)

@@ -6,12 +6,16 @@ use domain::record::Enriched;
 use edge::{ApiError, ErrorCode};
 use prost::Message;
 use proto::record::{enriched_message, timestamp};
-use proto::v1::{self, EnrichedEvent, Explanation, OpenedUnit, SearchRequest, SearchResponse};
+use proto::v1::{
+    self, EnrichedEvent, Explanation, OpenedUnit, SearchRequest, SearchResponse, StatsRequest, StatsResponse,
+};
 
 use crate::fault;
 use crate::http::{add_conditions, invalid_filter};
 use crate::search::explain::{Explain, Opened};
 use crate::search::{Answer, Asked};
+use crate::stats;
+use crate::stats::overview::{Events, Overview};
 
 /// What a search asks for.
 pub(super) fn asked(request: SearchRequest) -> Result<Asked, ApiError> {
@@ -95,5 +99,43 @@ fn opened(unit: Opened) -> OpenedUnit {
         events: unit.events,
         first: unit.first,
         last: unit.last,
+    }
+}
+
+/// What a request for statistics asks for.
+pub(super) fn asked_stats(request: StatsRequest) -> stats::asked::Asked {
+    stats::asked::Asked {
+        from: text(request.from),
+        to: text(request.to),
+        filters: request.filters.into_iter().collect(),
+        after: text(request.after),
+    }
+}
+
+/// Counts of events.
+pub(super) fn stats(overview: Overview) -> StatsResponse {
+    let Events {
+        total,
+        by_kind,
+        by_severity,
+        by_service,
+        by_environment,
+        other_services,
+        other_environments,
+        is_lower_bound,
+    } = overview.events;
+    StatsResponse {
+        from: Some(timestamp(overview.range.from)),
+        to: Some(timestamp(overview.range.to)),
+        fresh_until: overview.fresh_until.map(timestamp),
+        total,
+        events_per_second: overview.events_per_second,
+        by_kind: by_kind.into_iter().collect(),
+        by_severity: by_severity.into_iter().collect(),
+        by_service: by_service.into_iter().collect(),
+        by_environment: by_environment.into_iter().collect(),
+        other_services,
+        other_environments,
+        lower_bound: is_lower_bound,
     }
 }

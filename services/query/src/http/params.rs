@@ -1,4 +1,8 @@
 //! Parameters in the query of a URL. Each stands once and is known: a typo must not widen a search silently.
+//!
+//! - `stats`: those of statistics.
+
+pub(crate) mod stats;
 
 use std::collections::HashSet;
 
@@ -9,7 +13,7 @@ use edge::{ApiError, ErrorCode};
 use serde_json::Map;
 
 use crate::fault;
-use crate::search::Asked;
+use crate::search::{Asked, MAX_LIMIT};
 
 /// A typo has at most this distance from what was meant.
 const MAX_TYPO_DISTANCE: usize = 2;
@@ -96,7 +100,7 @@ pub(crate) fn search(pairs: Pairs) -> Result<Asked, ApiError> {
             "from" => asked.from = Some(value),
             "to" => asked.to = Some(value),
             "q" => asked.filter = Filter::parse(&value).map_err(|error| invalid_filter(&error))?,
-            "limit" => asked.limit = Some(limit(&value)?),
+            "limit" => asked.limit = Some(limit(&value, MAX_LIMIT)?),
             "cursor" => asked.cursor = Some(value),
             "order" => asked.order = order(&value)?,
             "after" => asked.after = Some(value),
@@ -155,10 +159,10 @@ fn names_of_search() -> Vec<&'static str> {
     own.chain(Field::ALL.iter().map(|field| field.as_str())).collect()
 }
 
-fn limit(text: &str) -> Result<u32, ApiError> {
+fn limit(text: &str, most: u32) -> Result<u32, ApiError> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_plain.then(|| text.parse().ok()).flatten().ok_or_else(|| {
-        let message = format!("limit is {:?}, a number from 1 to 1000 is wanted", shown(text));
+        let message = format!("limit is {:?}, a number from 1 to {most} is wanted", shown(text));
         fault::of_value(ErrorCode::InvalidRequest, LIMIT.0, message)
     })
 }

@@ -69,7 +69,7 @@ fn delete() {}
 
 /// Why a read is refused.
 #[derive(IntoResponses)]
-enum Refused {
+pub(super) enum Refused {
     /// A parameter is wrong; `errors` names it.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(Problem),
@@ -79,7 +79,7 @@ enum Refused {
     /// The key lacks the scope read.
     #[response(status = 403, content_type = "application/problem+json")]
     MissingScope(Problem),
-    /// Too many requests of the kind are under way, or the searches of the tenant have read more than they may over
+    /// Too many requests of the kind are under way, or those of the tenant have read more than they may over
     /// time; `Retry-After` says when to try again.
     #[response(status = 429, content_type = "application/problem+json")]
     Limited(Problem),
@@ -247,7 +247,7 @@ struct Client {
 
 /// An error, as in RFC 9457.
 #[derive(ToSchema)]
-struct Problem {
+pub(super) struct Problem {
     r#type: String,
     title: String,
     status: u16,

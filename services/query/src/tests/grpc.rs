@@ -2,9 +2,10 @@
 
 use domain::key::{ApiKey, Scope};
 use proto::v1::query_server::Query;
-use proto::v1::{GetRequest, Order, SearchRequest};
+use proto::v1::{GetRequest, Order, SearchRequest, StatsRequest};
 use tonic::{Code, Request};
 
+use super::counted::{count, error};
 use super::harness::{Harness, NOW, event, key, key_for};
 use crate::Grpc;
 
@@ -139,4 +140,56 @@ async fn errors_have_the_codes_of_the_one_table() {
             "{message:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn events_are_counted_as_over_http() {
+    let harness = Harness::new();
+    let events = [
+        event("alpha", NOW, 1),
+        event("alpha", NOW, 2),
+        error("alpha", NOW, 3, "E", "u"),
+        event("beta", NOW, 4),
+    ];
+    count(&harness.store, &events).await;
+    let told = async |filters: &[(&str, &str)]| {
+        let filters = filters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let asked = StatsRequest {
+            from: "now-1h".into(),
+            filters: filters.collect(),
+            ..StatsRequest::default()
+        };
+        let answer = Query::stats(&grpc(&harness), request(asked, &key("alpha"))).await;
+        answer.map(tonic::Response::into_inner)
+    };
+    let stats = told(&[]).await.unwrap();
+    let over_http = harness
+        .get("/api/v1/ingestion/stats?from=now-1h", "alpha")
+        .await
+        .body;
+    assert_eq!((stats.total, stats.lower_bound), (3, false));
+    assert_eq!(
+        serde_json::to_value(&stats.by_kind).unwrap(),
+        over_http["by_kind"]
+    );
+    assert_eq!(
+        serde_json::to_value(&stats.by_service).unwrap(),
+        over_http["by_service"]
+    );
+    assert_eq!(
+        serde_json::to_value(&stats.by_environment).unwrap(),
+        over_http["by_environment"]
+    );
+    assert_eq!(
+        serde_json::json!(stats.events_per_second),
+        over_http["events_per_second"]
+    );
+    assert_eq!(stats.fresh_until.unwrap().seconds, NOW.to_parts().0);
+    assert_eq!(told(&[("kind", "error")]).await.unwrap().total, 1);
+    assert_eq!(
+        told(&[("kinds", "error")]).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
 }

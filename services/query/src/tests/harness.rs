@@ -1,10 +1,11 @@
-//! A service over a store in a directory, two tenants, and keys for them.
+//! A service over a store and a log in a directory, two tenants, and keys for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use chassis::clock::Manual;
+use chassis::clock::{Clock, Manual};
 use chassis::random::Seeded;
 use control::View;
 use domain::attributes::Attributes;
@@ -20,7 +21,9 @@ use domain::source::{Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::token::Token;
+use domain::topic;
 use edge::Access;
+use eventlog::embedded::{Retention, TopicConfig};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use store::embedded::Embedded;
@@ -33,6 +36,9 @@ use crate::{Config, Deps, Service};
 
 /// When everything happens.
 pub(crate) const NOW: Millis = Millis::from_ms(1_700_000_000_000);
+
+/// Partitions of accepted events; every tenant has events in each.
+pub(crate) const PARTITIONS: u32 = 4;
 
 /// Where tokens point to.
 pub(crate) const SOURCE: Source = Source {
@@ -102,6 +108,8 @@ impl Answered {
 pub(crate) struct Harness {
     pub(crate) service: Service,
     pub(crate) store: Embedded,
+    pub(crate) log: Arc<eventlog::embedded::Embedded>,
+    pub(crate) clock: Arc<Manual>,
     pub(crate) indexed: Indexed,
     pub(crate) sealer: Arc<Sealer>,
     _dir: TempDir,
@@ -119,24 +127,30 @@ impl Harness {
     /// With something between the service and the events of the store.
     pub(crate) fn with(config: Config, events: impl FnOnce(Embedded) -> Arc<dyn Events>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Embedded::open(dir.path(), store::embedded::Config::new(Arc::new(|| NOW))).unwrap();
+        let store = dir.path().join("store");
+        let store = Embedded::open(&store, store::embedded::Config::new(Arc::new(|| NOW))).unwrap();
         let peppers = Arc::new(Peppers::new(Pepper::new("p", &[7; 32]).unwrap(), Vec::new()));
         let sealer = Arc::new(Sealer::new(&peppers));
         let clock = Arc::new(Manual::at(NOW.as_ms()));
+        let log = Arc::new(open_log(&dir, clock.clone()));
         let deps = Deps {
             events: events(store.clone()),
             index: Arc::new(store.clone()),
+            rollups: Arc::new(store.clone()),
             progress: Arc::new(store.clone()),
+            log: log.clone(),
             generation: SOURCE.generation,
             access: Access::new(View::fixed(state(&peppers)), peppers, clock.clone()),
             sealer: sealer.clone(),
-            clock,
+            clock: clock.clone(),
             random: Arc::new(Seeded::new(1)),
         };
         Self {
             service: Service::new(deps, config),
             indexed: Indexed::new(store.clone()),
             store,
+            log,
+            clock,
             sealer,
             _dir: dir,
         }
@@ -152,16 +166,17 @@ impl Harness {
     }
 
     pub(crate) async fn advance_in(&self, source: Source, origin: u64) {
+        self.advance_by(STORING_SERVICE, source, origin).await;
+    }
+
+    pub(crate) async fn advance_by(&self, service: &str, source: Source, origin: u64) {
         let position = Position {
             next_offset: origin + 1,
             origin,
             appended_at_ms: 0,
             checksum: 0,
         };
-        self.store
-            .advance(STORING_SERVICE, source, position)
-            .await
-            .unwrap();
+        self.store.advance(service, source, position).await.unwrap();
     }
 
     /// The token of a write at an accepted offset.
@@ -209,6 +224,16 @@ impl Harness {
             },
         }
     }
+}
+
+fn open_log(dir: &TempDir, clock: Arc<Manual>) -> eventlog::embedded::Embedded {
+    let accepted = TopicConfig {
+        name: topic::accepted(Lane::Standard).into(),
+        partitions: PARTITIONS,
+        retention: Retention::Age(Duration::from_hours(24)),
+    };
+    let config = eventlog::embedded::Config::new(vec![accepted], Arc::new(move || clock.now_ms()));
+    eventlog::embedded::Embedded::open(dir.path().join("log"), config).unwrap()
 }
 
 /// The key of a tenant that has all scopes.

@@ -1,4 +1,4 @@
-//! The role that finds events: the store over HTTP and gRPC.
+//! The role that finds events and tells statistics of them: the store over HTTP and gRPC.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::process::Process;
 use super::sockets::Api;
 use super::starting::Starting;
 
-/// Without Kafka it knows of no change of keys; for so long what it knows is good enough.
+/// Without Kafka it knows of no change of keys, nor how fresh statistics are; for so long what it knows is good enough.
 const KEYS_ARE_TRUSTED_FOR: Duration = Duration::from_secs(30);
 
 /// Starts it.
@@ -33,7 +33,9 @@ pub(super) async fn start(process: Process, tasks: Tasks) -> anyhow::Result<()> 
     let deps = query::Deps {
         events: store.clone(),
         index: store.clone(),
+        rollups: store.clone(),
         progress: store,
+        log,
         generation: plane.view.state().generation(),
         access: plane.access,
         sealer: plane.sealer,

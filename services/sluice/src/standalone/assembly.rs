@@ -196,7 +196,9 @@ impl Assembly {
             query::Deps {
                 events: store.clone(),
                 index: store.clone(),
+                rollups: store.clone(),
                 progress: store.clone(),
+                log: log.clone(),
                 generation,
                 access: access.clone(),
                 sealer: sealer.clone(),

@@ -15,7 +15,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use proto::v1::query_client::QueryClient;
 use proto::v1::query_server::{Query, QueryServer};
-use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse};
+use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse, StatsRequest, StatsResponse};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::client::Grpc;
@@ -29,7 +29,7 @@ use tonic_types::StatusExt;
 use super::super::harness::within;
 use super::query::{Served, config, grpc_reads, key, nobody};
 
-/// Answers a search with the keys of what it was sent, and a get with a status. A stream has one page, another when
+/// Answers a search with the keys of what it was sent, counts with what it was asked, and a get with a status. A stream has one page, another when
 /// it is told to go on, and a status; that it was left is told.
 #[derive(Default)]
 struct Fake {
@@ -87,6 +87,14 @@ impl Query for Fake {
             metadata,
         ))
     }
+
+    async fn stats(&self, request: Request<StatsRequest>) -> Result<tonic::Response<StatsResponse>, Status> {
+        let by_service = [(request.into_inner().from, 7)];
+        Ok(tonic::Response::new(StatsResponse {
+            by_service: by_service.into(),
+            ..StatsResponse::default()
+        }))
+    }
 }
 
 async fn fake() -> Served {
@@ -142,6 +150,19 @@ async fn a_status_comes_with_its_details() {
     );
     assert_eq!(status.details(), b"\x00details\xff");
     assert_eq!(status.metadata().get("x-theirs").unwrap(), "kept");
+}
+
+#[tokio::test]
+async fn counts_arrive_as_they_were() {
+    let query = fake().await;
+    let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
+    let mut client = QueryClient::new(connect(&gateway).await);
+    let asked = with_key(StatsRequest {
+        from: "now-1h".to_owned(),
+        ..StatsRequest::default()
+    });
+    let answer = within(client.stats(asked)).await.unwrap().into_inner();
+    assert_eq!(answer.by_service, [("now-1h".to_owned(), 7)].into());
 }
 
 #[tokio::test]

@@ -97,6 +97,27 @@ async fn routes_of_query_that_are_not_known_here_are_passed_on_too() {
 }
 
 #[tokio::test]
+async fn statistics_are_passed_on() {
+    let (_query, config) = query(any(echo)).await;
+    for uri in [
+        "/api/v1/ingestion/stats?from=now-1h",
+        "/api/v1/analytics/timeseries?by=service",
+        "/api/v1/analytics/top?of=routes",
+        "/api/v1/analytics/summary",
+    ] {
+        let told = send(
+            &reads(&config),
+            read(Method::GET, uri).body(Body::empty()).unwrap(),
+        )
+        .await;
+        assert_eq!(told.json()["uri"], uri);
+        let stranger = Request::get(uri).body(Body::empty()).unwrap();
+        let refused = send(&reads(&config), stranger).await;
+        assert_eq!(refused.problem(), (401, "unauthenticated".to_owned()), "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_does_not_get_through() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
