@@ -13,6 +13,7 @@ use domain::record::Enriched;
 use domain::seal::Sealer;
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use e2e::schedule::Fates;
 use edge::Access;
 use proto::record::enriched;
 use proto::v1::query_client::QueryClient;
@@ -22,7 +23,6 @@ use query::{Config, Deps, Grpc, Service};
 use tonic::{Request, Status};
 
 use crate::flaky::{Control, Flaky};
-use crate::log::Fates;
 
 /// Requests that follow one search to its end, at the most.
 const MAX_PAGES: usize = 3_000;
@@ -91,7 +91,7 @@ impl Reader {
     ) -> Self {
         let peppers = Arc::new(Peppers::new(Pepper::new("p", &[7; 32]).unwrap(), Vec::new()));
         let control = store.calls.control.clone();
-        let (rollups, store) = (store.store.clone(), Arc::new(store));
+        let (rollups, store) = (store.calls.store.clone(), Arc::new(store));
         let deps = Deps {
             events: store.clone(),
             index: store.clone(),
