@@ -5,5 +5,6 @@ mod bad_input;
 mod crash;
 mod protocols;
 mod secured;
+mod statistics;
 mod stock_clients;
 mod tenants;
