@@ -13,6 +13,7 @@ use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use crate::counting;
 use crate::load::Load;
 
 /// Events of each measurement.
@@ -22,7 +23,15 @@ const WAIT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(events: Vec<Bytes>) {
     let mut system = System::start(Stack::Distributed).await;
     end_to_end(&system, events.clone()).await;
-    enrichment(&mut system, events).await;
+    // So that each catches up by itself.
+    for role in [Role::Retention, Role::Analytics, Role::Enrichment] {
+        system.stop_role(role).await;
+    }
+    let topics = Topics::of(system.distributed());
+    let enriched = topics.end(&topics.enriched);
+    enrichment(&mut system, &topics, events).await;
+    counting::catching_up(&mut system, &topics, &enriched).await;
+    counting::sketches();
 }
 
 async fn end_to_end(system: &System, events: Vec<Bytes>) {
@@ -52,20 +61,20 @@ async fn end_to_end(system: &System, events: Vec<Bytes>) {
         .paced(stream.rate_until(visible) / 2.0, Duration::from_secs(15))
         .await;
     println!(
-        "    at {:.0} events/s: acknowledged p50 {:.1} ms, p99 {:.1} ms; then searchable p50 {:.1} ms, p99 {:.1} ms",
+        "    at {:.0} events/s: acknowledged p50 {:.1} ms, p99 {:.1} ms; then searchable p50 {:.1} ms, p99 {:.1} ms, \
+         counted p50 {:.1} ms, p99 {:.1} ms",
         paced.rate,
         paced.acknowledged.ms(50),
         paced.acknowledged.ms(99),
         paced.searchable.ms(50),
-        paced.searchable.ms(99)
+        paced.searchable.ms(99),
+        paced.counted.ms(50),
+        paced.counted.ms(99)
     );
 }
 
 /// Enrichment catching up with what was accepted while it was stopped, beside a loop that only copies.
-async fn enrichment(system: &mut System, events: Vec<Bytes>) {
-    system.stop_role(Role::Retention).await;
-    system.stop_role(Role::Enrichment).await;
-    let names = Topics::of(system.distributed());
+async fn enrichment(system: &mut System, names: &Topics, events: Vec<Bytes>) {
     let (accepted, enriched) = (names.end(&names.accepted), names.end(&names.enriched));
     let load = Load::new(system, events).await;
     load.stream(EVENTS, 500, 16).await;
@@ -98,7 +107,7 @@ async fn enrichment(system: &mut System, events: Vec<Bytes>) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-fn count(events: usize) -> f64 {
+pub(crate) fn count(events: usize) -> f64 {
     events as f64
 }
 
@@ -112,10 +121,10 @@ fn consumer(brokers: &str, group: &str) -> BaseConsumer {
 }
 
 /// The topics of a system, as brokers know them.
-struct Topics {
+pub(crate) struct Topics {
     brokers: String,
     accepted: String,
-    enriched: String,
+    pub(crate) enriched: String,
     copy: String,
     partitions: i32,
     consumer: BaseConsumer,
@@ -139,7 +148,7 @@ impl Topics {
         }
     }
 
-    fn end(&self, topic: &str) -> Vec<i64> {
+    pub(crate) fn end(&self, topic: &str) -> Vec<i64> {
         let end = |partition| self.consumer.fetch_watermarks(topic, partition, WAIT).unwrap().1;
         (0..self.partitions).map(end).collect()
     }
@@ -153,6 +162,27 @@ impl Topics {
         consumer.assign(&list).unwrap();
         let message = consumer.poll(WAIT).expect("the record is there").unwrap();
         message.timestamp().to_millis().unwrap()
+    }
+
+    /// Reads what is between these offsets and does nothing with it.
+    pub(crate) fn consume(&self, topic: &str, from: &[i64], end: &[i64]) -> usize {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in (0..).zip(from) {
+            list.add_partition_offset(topic, partition, Offset::Offset(*offset))
+                .unwrap();
+        }
+        let consumer = consumer(&self.brokers, &self.copy);
+        consumer.assign(&list).unwrap();
+        let wanted: i64 = end.iter().zip(from).map(|(end, from)| end - from).sum();
+        let wanted = usize::try_from(wanted).unwrap();
+        let mut read = 0;
+        while read < wanted {
+            if let Some(message) = consumer.poll(WAIT) {
+                std::hint::black_box(message.unwrap().payload().map(<[u8]>::len));
+                read += 1;
+            }
+        }
+        read
     }
 
     /// Copies everything from `from` on into a topic of its own, as durably as enrichment writes.

@@ -61,6 +61,14 @@ pub(crate) struct Paced {
     pub(crate) seconds: u64,
     pub(crate) acknowledged: Samples,
     pub(crate) searchable: Samples,
+    pub(crate) counted: Samples,
+}
+
+/// What a batch is followed to.
+#[derive(Clone, Copy)]
+enum Followed {
+    Searchable,
+    Counted,
 }
 
 /// Clients of one system.
@@ -189,7 +197,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A steady load of batches of 100; every tenth is followed until a search with its token answers.
+    /// A steady load of batches of 100; of every ten one is followed until a search with its token answers, and one
+    /// until statistics do.
     pub(crate) async fn paced(&self, rate: f64, duration: Duration) -> Paced {
         const SIZE: usize = 100;
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
@@ -202,24 +211,24 @@ impl<'a> Load<'a> {
             ticks.tick().await;
             let request = batch(self.batch(batches, SIZE));
             let mut ingestion = self.client.ingestion();
-            let probe = batches
-                .is_multiple_of(10)
-                .then(|| self.client.request("GET", "/api/v1/ingestion/events"));
+            let probe = match batches % 10 {
+                0 => Some((Followed::Searchable, "/api/v1/ingestion/events?limit=1")),
+                5 => Some((Followed::Counted, "/api/v1/ingestion/stats?from=now-5m")),
+                _ => None,
+            };
+            let probe = probe.map(|(followed, path)| (followed, self.client.request("GET", path)));
             batches += 1;
             tasks.spawn(async move {
                 let begin = Instant::now();
                 let token = ingestion.ingest_batch(request).await.unwrap().into_inner().token;
                 let acknowledged = begin.elapsed();
-                let Some(probe) = probe else {
+                let Some((followed, probe)) = probe else {
                     return (acknowledged, None);
                 };
-                let answer = probe
-                    .query(&[("limit", "1"), ("after", &token)])
-                    .send()
-                    .await
-                    .unwrap();
+                let answer = probe.query(&[("after", &token)]).send().await.unwrap();
                 assert_eq!(answer.status().as_u16(), 200);
-                (acknowledged, Some(begin.elapsed().saturating_sub(acknowledged)))
+                let visible = begin.elapsed().saturating_sub(acknowledged);
+                (acknowledged, Some((followed, visible)))
             });
         }
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
@@ -229,12 +238,15 @@ impl<'a> Load<'a> {
             seconds: duration.as_secs(),
             acknowledged: Samples::default(),
             searchable: Samples::default(),
+            counted: Samples::default(),
         };
         while let Some(done) = tasks.join_next().await {
-            let (acknowledged, searchable) = done.unwrap();
+            let (acknowledged, followed) = done.unwrap();
             paced.acknowledged.add(acknowledged);
-            if let Some(searchable) = searchable {
-                paced.searchable.add(searchable);
+            match followed {
+                Some((Followed::Searchable, visible)) => paced.searchable.add(visible),
+                Some((Followed::Counted, visible)) => paced.counted.add(visible),
+                None => {}
             }
         }
         paced

@@ -8,6 +8,7 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod counting;
 mod distributed;
 mod load;
 mod reference;
@@ -78,6 +79,11 @@ async fn main() {
         "    then searchable    p50 {:>7.1} ms   p99 {:>7.1} ms",
         paced.searchable.ms(50),
         paced.searchable.ms(99)
+    );
+    println!(
+        "    then counted       p50 {:>7.1} ms   p99 {:>7.1} ms",
+        paced.counted.ms(50),
+        paced.counted.ms(99)
     );
     println!(
         "\nresident memory at the end {} MiB, at the peak {} MiB",

@@ -68,14 +68,15 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts one producer over HTTP and one over gRPC.
+    /// Starts one producer over HTTP, one over gRPC, and one that sends everything twice.
     pub(crate) fn start(addresses: Addresses, key: &str) -> Self {
         let (known, stop) = (Arc::new(Known::default()), CancellationToken::new());
-        let producers = [false, true].map(|over_grpc| {
+        let producers = [(false, false), (true, false), (true, true)].map(|(over_grpc, twice)| {
             let producer = Producer {
                 addresses,
                 key: key.to_owned(),
                 over_grpc,
+                twice,
                 known: Arc::clone(&known),
             };
             tokio::spawn(producer.run(stop.clone()))
@@ -115,6 +116,8 @@ struct Producer {
     addresses: Addresses,
     key: String,
     over_grpc: bool,
+    /// Whether what was acknowledged is sent once more.
+    twice: bool,
     known: Arc<Known>,
 }
 
@@ -134,10 +137,7 @@ impl Producer {
                 client = Client::connect(self.addresses, &self.key).await.ok();
             }
             let accepted = match &client {
-                Some(client) => tokio::time::timeout(PATIENCE, self.send(client, &events))
-                    .await
-                    .ok()
-                    .flatten(),
+                Some(client) => self.send_in_time(client, &events).await,
                 None => None,
             };
             let accepted = accepted.unwrap_or_default();
@@ -151,6 +151,16 @@ impl Producer {
                 .collect();
             self.known.acknowledge(accepted);
         }
+    }
+
+    async fn send_in_time(&self, client: &Client, events: &[Value]) -> Option<BTreeSet<String>> {
+        let send = || tokio::time::timeout(PATIENCE, self.send(client, events));
+        let accepted = send().await.ok().flatten();
+        if self.twice && accepted.is_some() {
+            // Whatever comes of it.
+            drop(send().await);
+        }
+        accepted
     }
 
     /// Ids that were acknowledged; none where the call failed.
