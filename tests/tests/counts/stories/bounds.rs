@@ -5,7 +5,7 @@ use domain::event::Body;
 use domain::record::Enriched;
 use domain::rollup::{Grain, Rollup, Row};
 
-use super::{CRAMPED, Call, ONE, OTHER, Plan, SOURCE, Settings, Spec, Story, Trouble, count};
+use super::{CRAMPED, Call, ONE, OTHER, Plan, SOURCE, Settings, Spec, Story, Trouble, count, plan};
 use crate::spec::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// Minutes of a batch: more than are read at once, twice.
@@ -19,7 +19,15 @@ async fn a_window_that_was_dropped_from_memory_goes_on_when_it_comes_back() {
     for round in 1..5 {
         for ago_ms in ages {
             story.world.append(SOURCE, &[Spec::request(0, 0, ago_ms)], 0);
+            // It is read each time, which fails at first.
+            let before = story.said().await;
+            story
+                .world
+                .process(ONE, 1, plan(Call::ReadRows, Trouble::Lost))
+                .await;
+            assert_eq!(story.said().await, before);
             story.world.process(ONE, 1, None).await;
+            assert_eq!(story.said().await, before.map(|origins| origins + 1));
             story.world.look().await;
         }
         // There is no room for them, so they are written without a flush.
