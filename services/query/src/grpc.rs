@@ -11,7 +11,9 @@ use domain::tenant::TenantId;
 use edge::{ApiError, tenant_of};
 use proto::record::enriched_message;
 use proto::v1::query_server::Query;
-use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse, StatsRequest, StatsResponse};
+use proto::v1::{
+    GetRequest, GetResponse, SearchRequest, SearchResponse, SearchStreamRequest, StatsRequest, StatsResponse,
+};
 use tonic::{Request, Response, Status};
 
 use self::messages::{asked, asked_stats, render, response, stats, text};
@@ -63,9 +65,9 @@ impl Grpc {
         Ok(response(page))
     }
 
-    async fn search_stream(&self, request: Request<SearchRequest>) -> Result<Pages, ApiError> {
+    async fn search_stream(&self, request: Request<SearchStreamRequest>) -> Result<Pages, ApiError> {
         let tenant = self.tenant(&request)?;
-        let asked = asked(request.into_inner())?;
+        let asked = asked(request.into_inner().search.unwrap_or_default())?;
         stream::open(self.service.clone(), tenant, asked, self.page_bytes()).await
     }
 
@@ -94,7 +96,7 @@ impl Query for Grpc {
         Ok(Response::new(answer))
     }
 
-    async fn search_stream(&self, request: Request<SearchRequest>) -> Result<Response<Pages>, Status> {
+    async fn search_stream(&self, request: Request<SearchStreamRequest>) -> Result<Response<Pages>, Status> {
         let answer = Self::search_stream(self, request).await?;
         Ok(Response::new(answer))
     }

@@ -2,8 +2,7 @@
 //!
 //! It promises that a page is read when the one before was taken, so that a slow client holds one page; that each page
 //! has the cursor to go on from; that nothing follows an error; and that nothing is read any more once the client is
-//! gone. Each page is admitted like a search of its own. The first is refused at once; a later one is tried again for a
-//! while, for what is under way ends soon.
+//! gone. Each page is admitted like a search of its own, and tried again for a while, for what is under way ends soon.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use domain::tenant::TenantId;
 use edge::{ApiError, ErrorCode};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use proto::v1::SearchResponse;
+use proto::v1::{SearchResponse, SearchStreamResponse};
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 
@@ -25,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The pages, as the protocol wants them.
-pub(crate) type Pages = BoxStream<'static, Result<SearchResponse, Status>>;
+pub(crate) type Pages = BoxStream<'static, Result<SearchStreamResponse, Status>>;
 
 /// Reads the first page, and the others as they are asked for.
 pub(super) async fn open(
@@ -44,15 +43,19 @@ pub(super) async fn open(
         is_done: false,
         _place: place,
     };
-    let first = reading.page().await?;
+    let first = reading.patiently().await?;
     let others = stream::try_unfold(reading, async |mut reading| {
         if reading.is_done {
             return Ok(None);
         }
         let page = reading.patiently().await?;
-        Ok(Some((page, reading)))
+        Ok(Some((message(page), reading)))
     });
-    Ok(stream::iter([Ok(first)]).chain(others).boxed())
+    Ok(stream::iter([Ok(message(first))]).chain(others).boxed())
+}
+
+fn message(page: SearchResponse) -> SearchStreamResponse {
+    SearchStreamResponse { page: Some(page) }
 }
 
 /// Where a stream is.

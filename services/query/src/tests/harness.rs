@@ -23,11 +23,12 @@ use domain::time::Millis;
 use domain::token::Token;
 use domain::topic;
 use edge::Access;
+use eventlog::Log;
 use eventlog::embedded::{Retention, TopicConfig};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use store::embedded::Embedded;
-use store::{Events, Position, Progress, STORING_SERVICE};
+use store::{Events, Position, Progress, Rollups, STORING_SERVICE};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -126,6 +127,30 @@ impl Harness {
 
     /// With something between the service and the events of the store.
     pub(crate) fn with(config: Config, events: impl FnOnce(Embedded) -> Arc<dyn Events>) -> Self {
+        Self::with_all(config, events, |store| Arc::new(store), |log| log)
+    }
+
+    /// With other statistics than those of the store.
+    pub(crate) fn with_rollups(rollups: impl FnOnce(Embedded) -> Arc<dyn Rollups>) -> Self {
+        Self::with_all(Config::default(), |store| Arc::new(store), rollups, |log| log)
+    }
+
+    /// With something between the service and the log.
+    pub(crate) fn with_log(between: impl FnOnce(Arc<dyn Log>) -> Arc<dyn Log>) -> Self {
+        Self::with_all(
+            Config::default(),
+            |store| Arc::new(store),
+            |store| Arc::new(store),
+            between,
+        )
+    }
+
+    fn with_all(
+        config: Config,
+        events: impl FnOnce(Embedded) -> Arc<dyn Events>,
+        rollups: impl FnOnce(Embedded) -> Arc<dyn Rollups>,
+        between: impl FnOnce(Arc<dyn Log>) -> Arc<dyn Log>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
         let store = Embedded::open(&store, store::embedded::Config::new(Arc::new(|| NOW))).unwrap();
@@ -136,9 +161,9 @@ impl Harness {
         let deps = Deps {
             events: events(store.clone()),
             index: Arc::new(store.clone()),
-            rollups: Arc::new(store.clone()),
+            rollups: rollups(store.clone()),
             progress: Arc::new(store.clone()),
-            log: log.clone(),
+            log: between(log.clone()),
             generation: SOURCE.generation,
             access: Access::new(View::fixed(state(&peppers)), peppers, clock.clone()),
             sealer: sealer.clone(),

@@ -4,6 +4,7 @@ mod described;
 mod exact;
 mod fresh;
 mod refused;
+mod stuck;
 
 use axum::http::StatusCode;
 use domain::record::Enriched;

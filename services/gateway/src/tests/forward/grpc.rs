@@ -15,7 +15,10 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use proto::v1::query_client::QueryClient;
 use proto::v1::query_server::{Query, QueryServer};
-use proto::v1::{GetRequest, GetResponse, SearchRequest, SearchResponse, StatsRequest, StatsResponse};
+use proto::v1::{
+    GetRequest, GetResponse, SearchRequest, SearchResponse, SearchStreamRequest, SearchStreamResponse,
+    StatsRequest, StatsResponse,
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::client::Grpc;
@@ -39,15 +42,17 @@ struct Fake {
 
 #[tonic::async_trait]
 impl Query for Fake {
-    type SearchStreamStream = BoxStream<'static, Result<SearchResponse, Status>>;
+    type SearchStreamStream = BoxStream<'static, Result<SearchStreamResponse, Status>>;
 
     async fn search_stream(
         &self,
-        _: Request<SearchRequest>,
+        _: Request<SearchStreamRequest>,
     ) -> Result<tonic::Response<Self::SearchStreamStream>, Status> {
-        let page = |cursor: &str| SearchResponse {
-            next_cursor: cursor.to_owned(),
-            ..SearchResponse::default()
+        let page = |cursor: &str| SearchStreamResponse {
+            page: Some(SearchResponse {
+                next_cursor: cursor.to_owned(),
+                ..SearchResponse::default()
+            }),
         };
         let (go_on, until_left) = (Arc::clone(&self.go_on), self.left.clone().drop_guard());
         let second = async move {
@@ -173,22 +178,20 @@ async fn pages_of_a_stream_arrive_as_they_are_made() {
     let query = Served::grpc(router, None).await;
     let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
     let mut client = QueryClient::new(connect(&gateway).await);
-    let asked = with_key(SearchRequest::default());
+    let asked = with_key(SearchStreamRequest::default());
     let mut pages = within(client.search_stream(asked)).await.unwrap().into_inner();
-    assert_eq!(
-        within(pages.message()).await.unwrap().unwrap().next_cursor,
-        "first"
-    );
+    assert_eq!(cursor(within(pages.message()).await), "first");
     go_on.notify_one();
-    assert_eq!(
-        within(pages.message()).await.unwrap().unwrap().next_cursor,
-        "second"
-    );
+    assert_eq!(cursor(within(pages.message()).await), "second");
     let status = within(pages.message()).await.unwrap_err();
     assert_eq!(
         (status.code(), status.message()),
         (Code::ResourceExhausted, "slowly")
     );
+}
+
+fn cursor(message: Result<Option<SearchStreamResponse>, Status>) -> String {
+    message.unwrap().unwrap().page.unwrap().next_cursor
 }
 
 #[tokio::test]
@@ -199,7 +202,7 @@ async fn query_learns_that_a_client_has_left_a_stream() {
     let query = Served::grpc(router, None).await;
     let gateway = grpc_reads(&config(nobody().await, query.origin("http"))).await;
     let mut client = QueryClient::new(connect(&gateway).await);
-    let asked = with_key(SearchRequest::default());
+    let asked = with_key(SearchStreamRequest::default());
     let mut pages = within(client.search_stream(asked)).await.unwrap().into_inner();
     within(pages.message()).await.unwrap().unwrap();
     drop(pages);
