@@ -19,7 +19,7 @@ use crate::rebuild;
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
 /// How long the log keeps records.
-const KEEP: Duration = Duration::from_hours(1);
+const KEEP: Duration = Duration::from_hours(2);
 
 /// A log whose clock the test moves.
 struct Timed {
@@ -294,7 +294,7 @@ async fn a_past_that_the_log_has_removed_is_no_fault() {
     config.deduplicate.within = Span::from_secs(24 * 60 * 60);
     timed.accept(generics(0..4)).await;
     decided(&timed.log, &config, None).await;
-    timed.advance(HOUR + 1);
+    timed.advance(2 * HOUR + 1);
     timed.embedded.enforce_retention().unwrap();
     assert_eq!(timed.log.bounds(&accepted(0)).await.unwrap().start, 4);
     timed.accept(generics(3..5)).await;
