@@ -3,9 +3,10 @@
 #![no_main]
 
 use bytes::Bytes;
+use domain::dedup::Identity;
 use eventlog::embedded::codec::{Names, decode};
 use libfuzzer_sys::fuzz_target;
-use proto::record::{decode_accepted, decode_enriched, encode_accepted, encode_enriched};
+use proto::record::{decode_accepted, decode_enriched, decode_identity, encode_accepted, encode_enriched};
 
 fuzz_target!(|bytes: &[u8]| {
     let bytes = Bytes::copy_from_slice(bytes);
@@ -19,7 +20,14 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// What was read can be written, and is then read as the same.
 fn read_value(value: Bytes) {
+    let identity = decode_identity(value.clone());
     if let Ok(accepted) = decode_accepted(value.clone()) {
+        let expected = Identity {
+            tenant: &accepted.tenant,
+            id: accepted.event.id,
+            external_id: accepted.event.external_id.as_deref(),
+        };
+        assert_eq!(identity.expect("the whole was read").get(), expected);
         let written = encode_accepted(accepted);
         assert_eq!(
             decode_accepted(written.clone()).map(encode_accepted).ok(),

@@ -1,7 +1,9 @@
 //! Records of the accepted and the enriched topics, and events as the query service returns them.
 
 use bytes::Bytes;
+use domain::dedup;
 use domain::event::Event;
+use domain::id::EventId;
 use domain::record::{Accepted, Enriched};
 use domain::retention::Class;
 use domain::tenant::TenantId;
@@ -41,6 +43,55 @@ pub fn decode_accepted(value: Bytes) -> Result<Accepted, BadRecord> {
         received_at: into_domain::time("received_at", message.received_at)?,
         event: into_domain::event(message.event.ok_or(BadRecord::Missing { what: "event" })?)?,
     })
+}
+
+/// What makes two accepted events the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    tenant: TenantId,
+    id: EventId,
+    external_id: Option<String>,
+}
+
+impl Identity {
+    /// It, to be compared with others.
+    pub fn get(&self) -> dedup::Identity<'_> {
+        dedup::Identity {
+            tenant: &self.tenant,
+            id: self.id,
+            external_id: self.external_id.as_deref(),
+        }
+    }
+}
+
+/// Reads only the identity in the value of a record in an accepted topic: a few times faster than all of it, and
+/// possible where the rest is of a version that this one can't read.
+pub fn decode_identity(value: Bytes) -> Result<Identity, BadRecord> {
+    let message = Identified::decode(value)?;
+    let event = message.event.ok_or(BadRecord::Missing { what: "event" })?;
+    Ok(Identity {
+        tenant: tenant(&message.tenant)?,
+        id: EventId::parse(&event.id).map_err(|_| BadRecord::Missing { what: "id" })?,
+        external_id: Some(event.external_id).filter(|text| !text.is_empty()),
+    })
+}
+
+/// `sluice.v1.AcceptedEvent` without what is not read.
+#[derive(Clone, PartialEq, Message)]
+struct Identified {
+    #[prost(string, tag = "1")]
+    tenant: String,
+    #[prost(message, optional, tag = "3")]
+    event: Option<IdentifiedEvent>,
+}
+
+/// `sluice.v1.Event` without what is not read.
+#[derive(Clone, PartialEq, Message)]
+struct IdentifiedEvent {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, tag = "11")]
+    external_id: String,
 }
 
 /// Value of a record in an enriched topic, and of a row of the store.

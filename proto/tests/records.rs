@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
+use domain::dedup;
 use domain::draft::Draft;
 use domain::enrich;
 use domain::event::{Event, Kind, Severity};
@@ -83,6 +84,46 @@ fn records_of_every_kind_read_back() {
     }
 }
 
+/// What the identity of a record has to be.
+fn identity(accepted: &Accepted) -> dedup::Identity<'_> {
+    dedup::Identity {
+        tenant: &accepted.tenant,
+        id: accepted.event.id,
+        external_id: accepted.event.external_id.as_deref(),
+    }
+}
+
+#[test]
+fn the_identity_of_an_accepted_event_is_that_of_the_whole() {
+    for json in EVENTS {
+        let accepted = Accepted {
+            tenant: tenant(),
+            received_at: NOW,
+            event: event(json),
+        };
+        let read = record::decode_identity(record::encode_accepted(accepted.clone())).unwrap();
+        assert_eq!(read.get(), identity(&accepted));
+    }
+}
+
+#[test]
+fn the_identity_is_read_where_the_rest_is_of_a_later_version() {
+    let accepted = Accepted {
+        tenant: tenant(),
+        received_at: NOW,
+        event: event(EVENTS[3]),
+    };
+    let mut later = v1::AcceptedEvent::decode(record::encode_accepted(accepted.clone())).unwrap();
+    later.event.as_mut().unwrap().body = None;
+    let value = Bytes::from(later.encode_to_vec());
+    assert!(record::decode_accepted(value.clone()).is_err());
+    let read = record::decode_identity(value).unwrap();
+    assert_eq!(read.get(), identity(&accepted));
+
+    later.event.as_mut().unwrap().id = "no id".to_owned();
+    assert!(record::decode_identity(later.encode_to_vec().into()).is_err());
+}
+
 #[test]
 fn an_event_that_is_sent_again_as_it_came_back_is_the_same() {
     for json in EVENTS {
@@ -144,6 +185,7 @@ proptest! {
         let bytes = Bytes::from(bytes);
         let _ = read::read(bytes.clone(), &Limits::default());
         let _ = record::decode_accepted(bytes.clone());
+        let _ = record::decode_identity(bytes.clone());
         let _ = record::decode_enriched(bytes);
     }
 }

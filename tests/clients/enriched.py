@@ -2,7 +2,7 @@
 protoc made of the published schema. Prints one JSON object for each event, in the order of its partition.
 
 How a reader gets every event exactly once: keep the greatest origin of each partition beside the own offset,
-skip a record whose origin is not greater, and skip empty values, which are markers.
+skip a record whose origin is not greater, and skip empty values, which are markers (header fate: duplicate or dead).
 
 usage: enriched.py BROKERS TOPIC GENERATED_CODE_DIR"""
 

@@ -11,6 +11,7 @@ pub mod attributes;
 pub mod batch;
 pub mod control;
 pub mod cursor;
+pub mod dedup;
 pub mod draft;
 pub mod enrich;
 pub mod event;

@@ -36,3 +36,6 @@ pub const HEADER_FATE: &str = "fate";
 
 /// Value of [`HEADER_FATE`]: the accepted record can never be enriched.
 pub const FATE_DEAD: &str = "dead";
+
+/// Value of [`HEADER_FATE`]: the accepted record repeats an earlier one (see [`dedup`](crate::dedup)).
+pub const FATE_DUPLICATE: &str = "duplicate";

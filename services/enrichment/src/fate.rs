@@ -1,4 +1,4 @@
-//! Accepted record -> its fate, and back to its origin. Pure: the same record always has the same fate.
+//! The fates of accepted records, and back to their origins. Pure: the same record makes the same fate of a kind.
 
 use std::sync::Arc;
 
@@ -9,20 +9,37 @@ use domain::record::{Accepted, Enriched};
 use domain::retention::Class;
 use domain::topic;
 use eventlog::{Headers, NewRecord, Record, TopicPartition};
-use proto::record::{BadRecord, decode_accepted, decode_enriched, encode_enriched};
+use proto::record::{decode_accepted, decode_enriched, encode_enriched};
 
 /// What becomes of one accepted record.
 pub(crate) struct Fate {
     /// The accepted offset.
     pub(crate) origin: u64,
+    /// What it is.
+    pub(crate) kind: Kind,
     /// What is appended to the enriched partition.
     pub(crate) record: NewRecord,
 }
 
-impl Fate {
-    /// Whether there is an event in it.
-    pub(crate) fn is_marker(&self) -> bool {
-        self.record.value.is_empty()
+/// What a fate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The event with its context.
+    Enriched,
+    /// The marker of one that repeats an earlier one.
+    Duplicate,
+    /// The marker of one that can never be enriched.
+    Dead,
+}
+
+impl Kind {
+    /// The name in metrics, and of a marker in its header.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enriched => "enriched",
+            Self::Duplicate => topic::FATE_DUPLICATE,
+            Self::Dead => topic::FATE_DEAD,
+        }
     }
 }
 
@@ -86,13 +103,13 @@ impl Fates {
         &self.to
     }
 
-    /// The enriched event of an accepted record.
-    pub(crate) fn enriched(&self, record: &Record) -> Result<Fate, BadRecord> {
+    /// The enriched event of an accepted record, which says what is `accepted`.
+    pub(crate) fn enriched(&self, record: &Record, accepted: Accepted) -> Fate {
         let Accepted {
             tenant,
             received_at,
             event,
-        } = decode_accepted(record.value.clone())?;
+        } = accepted;
         let context = enrich(&event, &self.stages);
         let headers = self.event_headers(record.offset, tenant.as_str(), &event);
         let class = Class::default();
@@ -105,27 +122,38 @@ impl Fates {
             class,
             revision: 0,
         };
-        Ok(self.fate(
+        self.fate(
+            Kind::Enriched,
             record.offset,
             record.key.clone(),
             encode_enriched(enriched),
             headers,
-        ))
+        )
+    }
+
+    /// The marker of an accepted record that repeats an earlier one.
+    pub(crate) fn duplicate(&self, record: &Record) -> Fate {
+        self.marker(Kind::Duplicate, record.offset, record.key.clone())
     }
 
     /// The marker of an accepted record that can never be enriched.
     pub(crate) fn dead(&self, origin: u64, key: Bytes) -> Fate {
-        let headers = vec![
-            self.origin_header(origin),
-            (self.names.fate.clone(), topic::FATE_DEAD.into()),
-        ];
-        self.fate(origin, key, Bytes::new(), headers)
+        self.marker(Kind::Dead, origin, key)
     }
 
-    fn fate(&self, origin: u64, key: Bytes, value: Bytes, headers: Headers) -> Fate {
+    fn marker(&self, kind: Kind, origin: u64, key: Bytes) -> Fate {
+        let headers = vec![
+            self.origin_header(origin),
+            (self.names.fate.clone(), kind.as_str().into()),
+        ];
+        self.fate(kind, origin, key, Bytes::new(), headers)
+    }
+
+    fn fate(&self, kind: Kind, origin: u64, key: Bytes, value: Bytes, headers: Headers) -> Fate {
         let to = self.to.clone();
         Fate {
             origin,
+            kind,
             record: NewRecord {
                 to,
                 key,

@@ -14,11 +14,11 @@ use eventlog::{Bounds, Log, Record, TopicPartition};
 use crate::LANE;
 use crate::error::Error;
 use crate::fate::{is_fate_of, origin_of};
+use crate::stretch::Stretch;
 
 /// Fates at the end of a partition that are looked at first, and before it is refused. A process that woke up late
 /// may have written lower origins behind the greatest, at most what it had in hand.
 const TAILS: [u64; 2] = [1 << 12, 1 << 18];
-const READ_BYTES: usize = 1 << 20;
 
 /// Partition n is enriched into partition n, so both topics need the same number.
 pub(crate) async fn check_partitions(log: &dyn Log) -> Result<(), Error> {
@@ -169,26 +169,17 @@ impl Fates {
             greatest: None,
             event: None,
         };
-        let mut next = bounds.end.saturating_sub(tail).max(bounds.start);
-        while next < bounds.end {
-            let records = match log.read(enriched, next, READ_BYTES, Duration::ZERO).await {
-                // Log retention has been here since the bounds were read.
-                Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > next => {
-                    next = start;
-                    continue;
-                }
-                other => other?,
-            };
-            let Some(last) = records.last() else {
-                let reason = format!("record {next} of {enriched} can't be read back");
-                return Err(eventlog::Error::Unavailable { reason }.into());
-            };
-            next = last.offset + 1;
+        let begin = bounds.end.saturating_sub(tail).max(bounds.start);
+        let mut stretch = Stretch::new(log, enriched, begin..bounds.end);
+        loop {
+            let records = stretch.next().await?;
+            if records.is_empty() {
+                return Ok(fates);
+            }
             for record in records {
                 fates.take(enriched, record)?;
             }
         }
-        Ok(fates)
     }
 
     fn take(&mut self, enriched: &TopicPartition, record: Record) -> Result<(), Error> {

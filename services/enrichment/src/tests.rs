@@ -1,6 +1,7 @@
 //! Stories over a log in a directory. `start`: where a partition goes on, and when it is refused; `sequences`: what
-//! becomes of a sequence that breaks.
+//! becomes of a sequence that breaks; `repeats`: events that are sent again.
 
+mod repeats;
 mod sequences;
 mod start;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chassis::random;
 use domain::event::{ApiRequest, Body, Event, Generic, Priority, Severity};
 use domain::id::EventId;
 use domain::record::{Accepted, Enriched};
@@ -164,13 +166,21 @@ fn generics(numbers: std::ops::Range<u8>) -> impl Iterator<Item = Bytes> {
 
 // === the service ===
 
+fn deps(log: &Arc<dyn Log>) -> Deps {
+    Deps {
+        log: log.clone(),
+        generation: FIRST_GENERATION,
+        random: Arc::new(random::System),
+    }
+}
+
 /// A worker on partition 0 that goes on at `committed`, with the records from there on.
 async fn worker(
     log: &Arc<dyn Log>,
     config: &Config,
     committed: Option<u64>,
 ) -> (Box<dyn Worker>, Vec<Record>) {
-    let assignment = Enricher::new(config, log.clone())
+    let assignment = Enricher::new(config, deps(log))
         .assigned(&accepted(0), committed)
         .await
         .unwrap();
@@ -192,7 +202,7 @@ async fn flush_until_done(worker: &mut dyn Worker) -> Result<(), Failure> {
 }
 
 async fn refusal(log: &Arc<dyn Log>, committed: Option<u64>) -> String {
-    let assigned = Enricher::new(&Config::default(), log.clone())
+    let assigned = Enricher::new(&Config::default(), deps(log))
         .assigned(&accepted(0), committed)
         .await;
     let Err(failure) = assigned else {
@@ -230,6 +240,8 @@ struct Faulty {
     log: Arc<dyn Log>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     opened: AtomicU32,
+    /// Reads that go well until one fails; none fails where it is 0.
+    reads: AtomicU32,
 }
 
 /// One of its sequences, which is broken by the first call that goes wrong.
@@ -276,6 +288,7 @@ impl Faulty {
             log: log.clone(),
             faults: Arc::new(Mutex::new(faults.into_iter().collect())),
             opened: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
         })
     }
 }
@@ -316,6 +329,14 @@ impl Log for Faulty {
         max_bytes: usize,
         wait: Duration,
     ) -> Result<Vec<Record>, LogError> {
+        let left = self
+            .reads
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left == Ok(1) {
+            return Err(LogError::Unavailable {
+                reason: "test".into(),
+            });
+        }
         self.log.read(partition, from, max_bytes, wait).await
     }
 
@@ -337,10 +358,7 @@ async fn the_fate_of_an_accepted_event_is_in_the_partition_of_the_same_number() 
     )
     .await;
     let shutdown = CancellationToken::new();
-    let deps = Deps {
-        log: log.clone(),
-        generation: FIRST_GENERATION,
-    };
+    let deps = deps(&log);
     let service = tokio::spawn(run(Config::default(), deps, shutdown.clone()));
     let records = read(&*log, &enriched(1), 2).await;
     shutdown.cancel();
@@ -375,10 +393,7 @@ async fn the_service_goes_on_at_its_commit() {
     for round in 1..=3_u8 {
         append(&*log, 0, generics(round * 10..round * 10 + 5)).await;
         let shutdown = CancellationToken::new();
-        let deps = Deps {
-            log: log.clone(),
-            generation: FIRST_GENERATION,
-        };
+        let deps = deps(&log);
         let service = tokio::spawn(run(Config::default(), deps, shutdown.clone()));
         read(&*log, &enriched(0), usize::from(round) * 5).await;
         shutdown.cancel();
@@ -514,15 +529,7 @@ async fn a_stage_that_is_switched_off_finds_nothing() {
 async fn topics_with_unequal_partitions_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let log = log_with(&dir, [2, 3], 1 << 20);
-    let refused = run(
-        Config::default(),
-        Deps {
-            log: log.clone(),
-            generation: FIRST_GENERATION,
-        },
-        CancellationToken::new(),
-    )
-    .await;
+    let refused = run(Config::default(), deps(&log), CancellationToken::new()).await;
     assert!(matches!(
         refused,
         Err(Error::UnequalPartitions {

@@ -1,4 +1,7 @@
-//! One accepted partition: makes the fates of its records and appends them in order, without gaps.
+//! One accepted partition: decides the fates of its records and appends them in order, without gaps.
+//!
+//! Whether a record is a duplicate depends on those before it alone (`domain::dedup`). What a partition remembers of
+//! them is read from the log before it begins, and a record is decided once, however often the runner brings it.
 //!
 //! A fate that is too large for the log gets a marker in its place. The sequence refuses a whole call for it, so it is
 //! looked for by appending one fate at a time. After any other failure nothing is appended but the fates from the
@@ -7,22 +10,30 @@
 //!
 //! One call is under way at a time. While it waits, other partitions work.
 
+mod metrics;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
+use domain::dedup::{Identity, Seen, Window};
 use domain::enrich::Stage;
 use domain::topic;
 use eventlog::runner::{Assignment, Failure, Processor, Worker};
 use eventlog::{Appended, Log, Record, TopicPartition};
-use metrics::Counter;
-use proto::record::BadRecord;
+use proto::record::{BadRecord, decode_accepted};
+use tokio::sync::Semaphore;
 
+use self::metrics::Metrics;
 use crate::appender::Appender;
 use crate::config::Config;
 use crate::error::Error;
-use crate::fate::{Fate, Fates};
-use crate::{LANE, metric_definitions as definitions, start};
+use crate::fate::{Fate, Fates, Kind};
+use crate::{Deps, LANE, rebuild, start};
+
+/// Partitions whose past is read at a time: each keeps a client of the log busy, of which there are few.
+const REBUILDS: usize = 2;
 
 /// Makes the workers.
 pub(crate) struct Enricher {
@@ -30,16 +41,36 @@ pub(crate) struct Enricher {
     appender: Arc<Appender>,
     stages: Arc<[Stage]>,
     append_bytes: usize,
+    window: Window,
+    /// Of the hashes of ids.
+    key: [u8; 16],
+    rebuilds: Semaphore,
 }
 
 impl Enricher {
-    pub(crate) fn new(config: &Config, log: Arc<dyn Log>) -> Self {
+    pub(crate) fn new(config: &Config, deps: Deps) -> Self {
+        let mut key = [0; 16];
+        deps.random.fill(&mut key);
         Self {
-            appender: Arc::new(Appender::new(log.clone())),
-            log,
+            appender: Arc::new(Appender::new(deps.log.clone())),
+            log: deps.log,
             stages: config.enabled_stages().into(),
             append_bytes: config.append.as_usize(),
+            window: config.deduplicate.window(),
+            key,
+            rebuilds: Semaphore::new(REBUILDS),
         }
+    }
+
+    /// What is remembered of a partition at this offset.
+    async fn seen(&self, accepted: &TopicPartition, start: u64) -> Result<Seen, Error> {
+        let _permit = self.rebuilds.acquire().await.expect("it is never closed");
+        let mut seen = Seen::new(self.window, self.key);
+        let began = Instant::now();
+        let count = rebuild::remember(&*self.log, accepted, start, self.window, &mut seen).await?;
+        let (hashes, took) = (seen.hashes(), began.elapsed());
+        tracing::info!(partition = %accepted, start, count, hashes, ?took, "past of the partition is read");
+        Ok(seen)
     }
 }
 
@@ -54,13 +85,16 @@ impl Processor for Enricher {
         let start = start::of_partition(&*self.log, partition, &enriched, committed)
             .await
             .map_err(Error::into_failure)?;
+        let seen = self.seen(partition, start).await.map_err(Error::into_failure)?;
         let worker = Box::new(Enriching {
             appender: self.appender.clone(),
+            metrics: Metrics::new(partition, &seen),
+            seen,
+            next: start,
             fates: Fates::new(enriched, self.stages.clone()),
             append_bytes: self.append_bytes,
             pending: VecDeque::new(),
             alone: 0,
-            metrics: Metrics::new(),
         });
         Ok(Assignment { worker, start })
     }
@@ -69,6 +103,10 @@ impl Processor for Enricher {
 /// The work on one partition.
 struct Enriching {
     appender: Arc<Appender>,
+    /// All records before `next`.
+    seen: Seen,
+    /// The first offset that is not decided.
+    next: u64,
     fates: Fates,
     append_bytes: usize,
     /// Fates that are not acknowledged, by origin. The runner bounds it: it flushes by bytes.
@@ -82,14 +120,14 @@ struct Enriching {
 impl Worker for Enriching {
     async fn process(&mut self, records: &[Record]) -> Result<(), Failure> {
         let mut dead = Dead::default();
-        for record in records {
-            let fate = self.fates.enriched(record).unwrap_or_else(|error| {
-                dead.add(record.offset, error);
-                self.fates.dead(record.offset, record.key.clone())
-            });
+        let decided = records.partition_point(|record| record.offset < self.next);
+        for record in &records[decided..] {
+            let fate = self.decide(record, &mut dead);
             self.pending.push_back(fate);
+            self.next = record.offset + 1;
         }
         dead.report(self.fates.to().partition);
+        self.metrics.remembered(&self.seen);
         Ok(())
     }
 
@@ -102,6 +140,29 @@ impl Worker for Enriching {
 }
 
 impl Enriching {
+    /// The fate of the next record.
+    fn decide(&mut self, record: &Record, dead: &mut Dead) -> Fate {
+        let accepted = match decode_accepted(record.value.clone()) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                dead.add(record.offset, error);
+                rebuild::take(&mut self.seen, record);
+                return self.fates.dead(record.offset, record.key.clone());
+            }
+        };
+        let identity = Identity {
+            tenant: &accepted.tenant,
+            id: accepted.event.id,
+            external_id: accepted.event.external_id.as_deref(),
+        };
+        let at_ms = record.appended_at_ms;
+        if self.seen.take(record.offset, at_ms, Some(identity)) {
+            self.fates.duplicate(record)
+        } else {
+            self.fates.enriched(record, accepted)
+        }
+    }
+
     /// Appends the next fates that fit one call, and forgets those that the log has.
     async fn append_next(&mut self) -> Result<(), Error> {
         let count = self.fitting();
@@ -110,7 +171,7 @@ impl Enriching {
         let outcome = Outcome::of(self.appender.append(records).await);
         let appended = outcome.appended.min(count);
         for fate in self.pending.drain(..appended) {
-            self.metrics.count(&fate);
+            self.metrics.count(fate.kind);
         }
         self.alone = self.alone.saturating_sub(appended);
         match outcome.failure {
@@ -141,7 +202,11 @@ impl Enriching {
     /// Puts a marker in the place of the first pending fate, which the log does not take.
     fn bury_first(&mut self, bytes: usize, max_bytes: usize) -> Result<(), Error> {
         let too_large = eventlog::Error::RecordTooLarge { bytes, max_bytes };
-        let Some(first) = self.pending.front_mut().filter(|first| !first.is_marker()) else {
+        let Some(first) = self
+            .pending
+            .front_mut()
+            .filter(|first| first.kind == Kind::Enriched)
+        else {
             return Err(too_large.into());
         };
         let (partition, origin) = (&first.record.to, first.origin);
@@ -204,28 +269,5 @@ impl Dead {
         if let Some((offset, error)) = &self.first {
             tracing::error!(partition, count = self.count, first_offset = offset, %error, "accepted records are dead");
         }
-    }
-}
-
-struct Metrics {
-    enriched: Counter,
-    dead: Counter,
-}
-
-impl Metrics {
-    fn new() -> Self {
-        Self {
-            enriched: metrics::counter!(definitions::FATES, "fate" => "enriched"),
-            dead: metrics::counter!(definitions::FATES, "fate" => topic::FATE_DEAD),
-        }
-    }
-
-    fn count(&self, fate: &Fate) {
-        let counter = if fate.is_marker() {
-            &self.dead
-        } else {
-            &self.enriched
-        };
-        counter.increment(1);
     }
 }

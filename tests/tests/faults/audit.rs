@@ -140,7 +140,8 @@ fn is_of_the_load(event: &Enriched) -> bool {
     event.event.service.as_deref() == Some("shop")
 }
 
-/// Ids of the first fates of all origins, as every reader of the enriched topic sees them.
+/// Ids of the first fates of all origins, as every reader of the enriched topic sees them. An event that its producer
+/// sent again has two origins, and only the first is an event.
 ///
 /// In every prefix of a partition there is each origin up to the greatest, and at the end there are all.
 async fn fates(ground: &Ground) -> Vec<String> {
@@ -185,7 +186,6 @@ async fn fates(ground: &Ground) -> Vec<String> {
         );
     }
     println!("{repeated} fates were written again");
-    // What its producer sent again is a marker.
     ids
 }
 

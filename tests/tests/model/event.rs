@@ -31,6 +31,11 @@ pub(crate) fn id(number: u16) -> EventId {
 
 /// Event `number` as it is accepted.
 pub(crate) fn valid(number: u16, partition: u32) -> NewRecord {
+    named(number, number, partition)
+}
+
+/// Event `number` with the external id of another.
+pub(crate) fn named(number: u16, other: u16, partition: u32) -> NewRecord {
     let event = Event {
         id: id(number),
         service: None,
@@ -41,7 +46,7 @@ pub(crate) fn valid(number: u16, partition: u32) -> NewRecord {
         trace_id: None,
         span_id: None,
         severity: Severity::Info,
-        external_id: None,
+        external_id: Some(format!("external {other}")),
         priority: Priority::Standard,
         attributes: None,
         body: Body::Generic(Generic {

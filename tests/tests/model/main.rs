@@ -6,8 +6,9 @@
 //!
 //! - `questions`: what a worker has asked and nobody has decided; `wire`: appends; `desk`: writes of the store.
 //! - `topics`: the two topics, which can be made anew; `actor`: a worker that is driven by hand; `event`: events.
-//! - `world`: all of them, and what must hold in the end; `index`: the search index as a reader finds it.
-//! - `interleavings`, `recreated`: stories that broke earlier drafts; `schedules`: any others.
+//! - `world`: all of them, and what must hold in the end; `index`: the search index as a reader finds it; `repeats`:
+//!   which events are repeated, by the rule.
+//! - `interleavings`, `recreated`, `resent`: stories that broke earlier drafts; `schedules`: any others.
 #![expect(clippy::unwrap_used, reason = "a model fails by panicking")]
 
 mod actor;
@@ -17,6 +18,8 @@ mod index;
 mod interleavings;
 mod questions;
 mod recreated;
+mod repeats;
+mod resent;
 mod schedules;
 mod topics;
 mod wire;

@@ -1,5 +1,6 @@
 //! Any schedule of two processes of enrichment and two of retention on one partition: crashes, failed and late
-//! deliveries, writes that fail halfway or arrive late, replays, deletions, a build that can't read an event.
+//! deliveries, writes that fail halfway or arrive late, replays, events that are sent again, deletions, a build that
+//! can't read an event.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,7 @@ use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
 use crate::actor::Flow;
 use crate::desk::Content;
-use crate::event::{marker, undecodable, valid};
+use crate::event::{marker, named, undecodable, valid};
 use crate::topics::{accepted, enriched};
 use crate::world::{Engines, Enricher, Retainer, World};
 
@@ -21,6 +22,10 @@ enum Step {
     Accept,
     /// One that was acknowledged is sent again.
     Resend(u16),
+    /// A new event with the external id of one that was acknowledged.
+    Rename(u16),
+    /// Time goes on, or steps back.
+    Wait(i64),
     /// Bytes that are no event.
     AcceptUndecodable,
     /// An event is deleted, also one that is not accepted yet.
@@ -90,6 +95,12 @@ impl Run {
                     .append([valid(number % self.made, self.world.partition)])
                     .await;
             }
+            Step::Rename(number) if self.made > 0 => {
+                let renamed = named(self.made, number % self.made, self.world.partition);
+                self.world.append([renamed]).await;
+                self.made += 1;
+            }
+            Step::Wait(ms) => self.world.clock.advance(ms),
             Step::AcceptUndecodable => self.world.append([undecodable(self.world.partition)]).await,
             Step::Delete(number) => self.world.delete(number % (self.made + 2)).await,
             Step::Marker(number) => self.mark(number).await,
@@ -100,7 +111,7 @@ impl Run {
                 self.land(late).await;
             }
             // There is nothing to send again, or nothing that is late.
-            Step::Resend(_) | Step::Land(_) => {}
+            Step::Resend(_) | Step::Rename(_) | Step::Land(_) => {}
         }
     }
 
@@ -275,7 +286,9 @@ fn doing() -> impl Strategy<Value = Doing> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => Just(Step::Accept),
-        1 => any::<u16>().prop_map(Step::Resend),
+        2 => any::<u16>().prop_map(Step::Resend),
+        1 => any::<u16>().prop_map(Step::Rename),
+        2 => prop_oneof![8 => 0..4_000_i64, 1 => -6_000..0_i64].prop_map(Step::Wait),
         1 => Just(Step::AcceptUndecodable),
         1 => any::<u16>().prop_map(Step::Delete),
         1 => any::<u64>().prop_map(Step::Marker),

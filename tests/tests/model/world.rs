@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chassis::clock::Manual;
-use chassis::config::ByteSize;
+use chassis::config::{ByteSize, Span};
 use chassis::random;
 use domain::cursor::Order;
 use domain::id::{EventId, IdRange};
 use domain::source::{FIRST_GENERATION, Lane, Source};
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use domain::topic;
 use eventlog::runner::{Failure, Processor};
 use eventlog::{Log, NewRecord, Record, TopicPartition};
 use proto::record::{decode_accepted, decode_enriched};
@@ -22,6 +23,7 @@ use crate::actor::{Actor, Flow};
 use crate::desk::{Desk, Write};
 use crate::event::{NOW, id, is_of_older_build, origin, tenant, valid};
 use crate::index;
+use crate::repeats::{self, RECORDS, WITHIN_MS};
 use crate::topics::{Topics, accepted, enriched};
 use crate::wire::{Append, Wire};
 
@@ -132,13 +134,16 @@ impl World {
 
     /// What makes the workers of a process of enrichment. Two fates fit one append.
     pub(crate) fn enrichment(&self, wire: &Arc<Wire>) -> impl Processor + use<> {
-        let config = enrichment::Config {
+        let mut config = enrichment::Config {
             append: ByteSize::bytes(400),
             ..enrichment::Config::default()
         };
+        config.deduplicate.within = Span::from_ms(WITHIN_MS.unsigned_abs());
+        config.deduplicate.records = RECORDS;
         let deps = enrichment::Deps {
             log: wire.clone(),
             generation: self.generation,
+            random: Arc::new(random::System),
         };
         enrichment::processor(&config, deps)
     }
@@ -345,15 +350,34 @@ impl World {
         assert!(missing.is_empty(), "not in the index: {missing:?}");
     }
 
-    /// The events that were acknowledged, but for those that an older build was the first to decide on.
+    /// The events that were acknowledged and not repeated, but for those that an older build was the first to decide
+    /// on. Every other fate is the one that its record has to have.
     async fn told(&self, first_fates: &BTreeMap<u64, Record>) -> BTreeSet<EventId> {
         let accepted = self.topics.records(&self.accepted(), 0).await;
-        let ours = accepted
-            .iter()
-            .filter(|record| !is_of_older_build(&first_fates[&record.offset]));
-        ours.filter_map(|record| decode_accepted(record.value.clone()).ok())
-            .map(|accepted| accepted.event.id)
-            .collect()
+        let mut told = BTreeSet::new();
+        for (record, is_repeated) in accepted.iter().zip(repeats::repeated(&accepted)) {
+            let fate = &first_fates[&record.offset];
+            if is_of_older_build(fate) {
+                continue;
+            }
+            let event = decode_accepted(record.value.clone()).ok();
+            let id = event.map(|accepted| accepted.event.id);
+            let expected = match id {
+                None => Some(topic::FATE_DEAD),
+                Some(_) if is_repeated => Some(topic::FATE_DUPLICATE),
+                Some(_) => None,
+            };
+            let marker = fate.header(topic::HEADER_FATE).map(|word| &**word);
+            assert_eq!(marker, expected.map(str::as_bytes), "fate of {}", record.offset);
+            assert_eq!(
+                event_of(fate),
+                id.filter(|_| !is_repeated),
+                "fate of {}",
+                record.offset
+            );
+            told.extend(event_of(fate));
+        }
+        told
     }
 }
 

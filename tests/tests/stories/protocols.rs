@@ -1,9 +1,11 @@
 //! All four kinds go in over each protocol and come out by search and by id, as they were sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use e2e::client::{Answer, batch};
 use e2e::sample::{event, id, protobuf};
+use e2e::system::DEADLINE;
 use e2e::{Client, Stack, System};
 use proto::v1;
 use rstest::rstest;
@@ -265,6 +267,38 @@ async fn a_deleted_event_is_never_returned_again_also_after_a_restart(#[case] st
         }
         // Sent again with the same ids, they stay deleted.
         assert_eq!(client.post_json(BATCH, &json!(events)).await.status, 202);
+        system.kill();
+        system.restart().await;
+    }
+}
+
+#[rstest]
+#[case::standalone(Stack::Standalone)]
+#[case::distributed(Stack::Distributed)]
+#[tokio::test]
+async fn what_is_sent_again_is_there_once_also_across_a_restart(#[case] stack: Stack) {
+    let mut system = System::start(stack).await;
+    let mut events = four(0);
+    let first: BTreeSet<String> = events.iter().map(id).collect();
+    for round in 0..3 {
+        // One comes under another id each time.
+        let mut renamed = event(7 * round, now().minus_ms(1000));
+        renamed["external_id"] = json!("order-7");
+        if round == 0 {
+            renamed["id"] = events[0]["id"].clone();
+        }
+        events[0] = renamed;
+        let client = system.client().await;
+        let answer = client.post_json(BATCH, &json!(events)).await;
+        assert_all_accepted(&answer);
+        let token = answer.body["token"].as_str().unwrap();
+        let begin = Instant::now();
+        // The group may still wait for the member that was killed.
+        while client.get(&format!("{EVENTS}?after={token}")).await.status != 200 {
+            assert!(begin.elapsed() < DEADLINE, "it is not visible in time");
+        }
+        let found: BTreeSet<String> = client.search_all("").await.iter().map(id).collect();
+        assert_eq!(found, first, "round {round}");
         system.kill();
         system.restart().await;
     }

@@ -18,6 +18,7 @@ async fn enriched_with(faults: &[Fault]) -> (u32, Vec<u64>) {
         log: log.clone(),
         faults: Arc::new(Mutex::new(VecDeque::from(faults.to_vec()))),
         opened: AtomicU32::new(0),
+        reads: AtomicU32::new(0),
     });
     let seen: Arc<dyn Log> = log_with_faults.clone();
     let (mut worker, records) = worker(&seen, &small_appends(), None).await;

@@ -1,5 +1,6 @@
 //! Where a partition goes on, and every reason to refuse it.
 
+use proto::record::decode_accepted;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{
@@ -61,7 +62,8 @@ impl Partition {
     async fn add_fate_of(&self, origin: u64) {
         let records = self.accepted.read(&accepted(0), origin, 1, Duration::ZERO).await;
         let fates = crate::fate::Fates::new(enriched(0), Arc::from([]));
-        let fate = fates.enriched(&records.unwrap()[0]).unwrap();
+        let record = &records.unwrap()[0];
+        let fate = fates.enriched(record, decode_accepted(record.value.clone()).unwrap());
         self.add(vec![fate.record]).await;
     }
 

@@ -91,7 +91,8 @@ pub(crate) struct Event {
     span_id: Option<String>,
     /// `error` for errors and `info` for all others where it is absent.
     severity: Option<Severity>,
-    /// The producer's own id, in any form of up to 128 bytes.
+    /// The producer's own id, in any form of up to 128 bytes. An event that has the same one as another shortly before
+    /// it is dropped as its repeat.
     external_id: Option<String>,
     priority: Option<Priority>,
     /// Anything else: at most 32 KiB, 256 keys, 8 levels.

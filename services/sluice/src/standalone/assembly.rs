@@ -228,6 +228,7 @@ impl Assembly {
         let deps_of_enrichment = enrichment::Deps {
             log: log.clone(),
             generation,
+            random: random.clone(),
         };
         tasks.spawn(
             "enrichment",
