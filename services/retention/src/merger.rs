@@ -19,6 +19,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 
 use crate::config;
+use crate::error::Error;
 use crate::merge::{self, Place};
 use crate::metric_definitions as definitions;
 use crate::{Deps, Recent};
@@ -120,6 +121,8 @@ impl Merger {
                 self.replaced.drain(..excess);
                 self.come_back_at(place, merged.next_due);
             }
+            // The process ends.
+            Err(Error::Store(store::Error::Closed)) => {}
             Err(error) => {
                 if !std::mem::replace(&mut self.is_failing, true) {
                     tracing::warn!(tenant = %place.tenant, %error, "merging units has failed");

@@ -76,8 +76,8 @@ async fn an_enriched_topic_made_anew_is_refused() {
 
 #[rstest]
 #[case::short(3, "ends at 3, but")]
-#[case::as_long(6, "is not the one that was stored")]
-#[case::beyond(9, "is not the one that was stored")]
+#[case::as_long(6, "is not the one that retention has read")]
+#[case::beyond(9, "is not the one that retention has read")]
 #[tokio::test]
 async fn an_enriched_topic_made_anew_under_a_running_process_is_refused(
     #[case] count: u16,
@@ -96,8 +96,8 @@ async fn an_enriched_topic_made_anew_under_a_running_process_is_refused(
 #[rstest]
 #[case::empty(0, "ends at 0, but")]
 #[case::short(3, "ends at 3, but")]
-#[case::as_long(6, "is not the one that was stored")]
-#[case::beyond(9, "is not the one that was stored")]
+#[case::as_long(6, "is not the one that retention has read")]
+#[case::beyond(9, "is not the one that retention has read")]
 #[tokio::test]
 async fn both_topics_made_anew_are_refused(#[case] count: u16, #[case] expected: &str) {
     let mut world = stored().await;

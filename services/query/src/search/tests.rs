@@ -276,7 +276,7 @@ async fn what_arrives_ahead_of_the_cursor_is_found() {
     }
 }
 
-/// A store that counts the ids whose events it was asked for.
+/// A store that counts the ids whose events it was asked for, and that has a table for each class.
 struct Counting {
     store: Embedded,
     fetched: Arc<AtomicU32>,
@@ -297,7 +297,9 @@ impl Events for Counting {
     ) -> Result<Vec<Enriched>, store::Error> {
         self.fetched
             .fetch_add(u32::try_from(ids.len()).unwrap(), Ordering::SeqCst);
-        self.store.fetch_in(tenant, ids, classes, now).await
+        let mut found = self.store.fetch_in(tenant, ids, classes, now).await?;
+        found.retain(|event| classes.contains(&event.class));
+        Ok(found)
     }
 
     async fn ids(
@@ -313,6 +315,32 @@ impl Events for Counting {
     async fn delete(&self, tenant: &TenantId, id: EventId, keep_until: Millis) -> Result<(), store::Error> {
         self.store.delete(tenant, id, keep_until).await
     }
+}
+
+#[tokio::test]
+async fn an_event_that_has_got_another_class_than_the_index_knows_is_found() {
+    let fetched = Arc::new(AtomicU32::new(0));
+    let harness = Harness::with(Config::default(), |store| Arc::new(Counting { store, fetched }));
+    let events: Vec<_> = (0..3_u8)
+        .map(|n| event("alpha", NOW.minus_ms(i64::from(n)), n))
+        .collect();
+    harness.put(&events).await;
+    // Processed again, and its place in the index is not written yet.
+    let revised = Enriched {
+        class: Class::Days90,
+        revision: 1,
+        ..events[1].clone()
+    };
+    harness.store.put(&[revised], NOW.minus_ms(1)).await.unwrap();
+    let answer = harness
+        .service
+        .search(&tenant("alpha"), &Asked::default(), 1_000, |event| {
+            Ok((event.event.id, 1))
+        })
+        .await
+        .unwrap();
+    let ids: Vec<_> = events.iter().map(|event| event.event.id).collect();
+    assert_eq!(answer.events, ids);
 }
 
 #[tokio::test]

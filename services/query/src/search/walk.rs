@@ -1,5 +1,6 @@
 //! Takes the candidates of a plan in their order, reads their events, tests them and fills a page.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::id::EventId;
@@ -10,7 +11,7 @@ use edge::ApiError;
 use store::Events;
 use tokio::time::Instant;
 
-use super::order::{Rank, done_before, id_of};
+use super::order::{Rank, done_before, id_of, rank};
 use super::pages::Pages;
 use super::plan::Plan;
 use super::snapshot::Snapshot;
@@ -105,6 +106,8 @@ pub(crate) async fn page<T>(
     }
 }
 
+/// The events of these ids, in the order of the search. Those that are not where the index has them are looked for in
+/// the other classes too: one that was processed again since may have got another.
 async fn fetch(
     sources: &Sources<'_>,
     classes: &[Class],
@@ -114,11 +117,24 @@ async fn fetch(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let found = sources
-        .events
-        .fetch_in(sources.tenant, ids, classes, plan.now)
-        .await;
-    found.map_err(|error| fault::of_store(&error))
+    let fetch_in = async |ids: &[EventId], classes: &[Class]| {
+        let found = sources
+            .events
+            .fetch_in(sources.tenant, ids, classes, plan.now)
+            .await;
+        found.map_err(|error| fault::of_store(&error))
+    };
+    let mut found = fetch_in(ids, classes).await?;
+    let others = Class::ALL.into_iter().filter(|class| !classes.contains(class));
+    let others: Vec<Class> = others.collect();
+    if found.len() == ids.len() || others.is_empty() {
+        return Ok(found);
+    }
+    let there: HashSet<EventId> = found.iter().map(|event| event.event.id).collect();
+    let missing: Vec<EventId> = ids.iter().copied().filter(|id| !there.contains(id)).collect();
+    found.extend(fetch_in(&missing, &others).await?);
+    found.sort_by_key(|event| rank(plan.order, event.event.id.bytes()));
+    Ok(found)
 }
 
 /// What was done so far, and what may be.
