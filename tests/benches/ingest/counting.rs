@@ -8,7 +8,6 @@ use domain::rollup::{Distinct, Quantiles};
 use domain::source::{FIRST_GENERATION, Lane, Source};
 use e2e::System;
 use e2e::distributed::{Endpoints, Role};
-use e2e::system::addresses_of;
 use store::cql::{self, Cql};
 use store::{COUNTING_SERVICE, Progress};
 
@@ -32,7 +31,7 @@ pub(crate) async fn catching_up(system: &mut System, topics: &Topics, from: &[i6
     let took = begin.elapsed();
     let process = system.distributed().of(Role::Analytics);
     let us = us_each(process.cpu(), consumed);
-    let metrics = reqwest::get(format!("http://{}/metrics", addresses_of(process).ops))
+    let metrics = reqwest::get(format!("http://{}/metrics", process.listening().ops.unwrap()))
         .await
         .unwrap();
     let metrics = metrics.text().await.unwrap();

@@ -14,14 +14,14 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::counting;
-use crate::load::Load;
+use crate::load::{self, Load};
 
 /// Events of each measurement.
 const EVENTS: usize = 200_000;
 const WAIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(events: Vec<Bytes>) {
-    let mut system = System::start(Stack::Distributed).await;
+    let mut system = System::start_with(Stack::Distributed, load::MANY_PROBES).await;
     end_to_end(&system, events.clone()).await;
     // So that each catches up by itself.
     for role in [Role::Retention, Role::Analytics, Role::Enrichment] {

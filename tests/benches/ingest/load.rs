@@ -33,6 +33,12 @@ fn json_events() -> Vec<Value> {
         .collect()
 }
 
+/// Settings with which the probes of a steady load are let in, which wait for one flush and go on at the same moment.
+pub(crate) const MANY_PROBES: [(&str, &str); 2] = [
+    ("SLUICE__QUERY__SEARCH__PER_TENANT", "32"),
+    ("SLUICE__QUERY__STATS__PER_TENANT", "32"),
+];
+
 /// One measurement.
 pub(crate) struct Run {
     events: usize,
@@ -197,7 +203,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A steady load of batches of 100; of every ten one is followed until a search with its token answers, and one
+    /// A steady load of batches of 100; every tenth is followed until a search with its token answers, and one of fifty
     /// until statistics do.
     pub(crate) async fn paced(&self, rate: f64, duration: Duration) -> Paced {
         const SIZE: usize = 100;
@@ -211,8 +217,9 @@ impl<'a> Load<'a> {
             ticks.tick().await;
             let request = batch(self.batch(batches, SIZE));
             let mut ingestion = self.client.ingestion();
-            let probe = match batches % 10 {
-                0 => Some((Followed::Searchable, "/api/v1/ingestion/events?limit=1")),
+            let probe = match batches % 50 {
+                0 | 10 | 20 | 30 | 40 => Some((Followed::Searchable, "/api/v1/ingestion/events?limit=1")),
+                // Each waits for about a second, and few may wait at once.
                 5 => Some((Followed::Counted, "/api/v1/ingestion/stats?from=now-5m")),
                 _ => None,
             };
@@ -226,7 +233,8 @@ impl<'a> Load<'a> {
                     return (acknowledged, None);
                 };
                 let answer = probe.query(&[("after", &token)]).send().await.unwrap();
-                assert_eq!(answer.status().as_u16(), 200);
+                let (status, path) = (answer.status().as_u16(), answer.url().path().to_owned());
+                assert_eq!(status, 200, "{path}: {:?}", answer.text().await);
                 let visible = begin.elapsed().saturating_sub(acknowledged);
                 (acknowledged, Some((followed, visible)))
             });

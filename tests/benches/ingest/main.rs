@@ -36,7 +36,7 @@ async fn main() {
     let reference = reference::bare_log(&events, EVENTS).await;
     println!("bare embedded log, batches of 500, 16 in flight    {reference:>9.0} events/s");
 
-    let system = System::start(Stack::Standalone).await;
+    let system = System::start_with(Stack::Standalone, load::MANY_PROBES).await;
     let load = Load::new(&system, events).await;
     let stream = load.stream(EVENTS, 500, 16).await;
     report(
