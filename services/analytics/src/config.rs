@@ -13,7 +13,7 @@ chassis::section! {
         flush_apart: Span = Span::from_ms(800),
         /// How often a partition writes the hours that have changed, and its position. After a restart that much is
         /// read again.
-        hours_every: Span = Span::from_secs(10),
+        hours_every: Span = Span::from_secs(2),
         /// Windows of a partition that are kept in memory. Beyond that those that were not touched for the longest
         /// time are written and dropped; they are read again when they are needed.
         windows: ByteSize = ByteSize::mib(32),

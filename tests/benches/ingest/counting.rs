@@ -118,7 +118,7 @@ pub(crate) fn sketches() {
             clippy::cast_precision_loss,
             reason = "a place in a list"
         )]
-        let place = (q * (durations.len() - 1) as f64).floor() as usize;
+        let place = (q * durations.len() as f64).ceil() as usize - 1;
         #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
         let exact = durations[place] as f64;
         (quantiles.quantile(q).unwrap() - exact).abs() / exact

@@ -58,8 +58,8 @@ impl Quantiles {
             .fold(0, |sum, count| u64::saturating_add(sum, *count))
     }
 
-    /// Of the numbers in ascending order the one at `q` of the way from the first (0) to the last (1), rounded down to a
-    /// place; in microseconds, within 1 %. None where there are no numbers.
+    /// The least of the numbers to which the part `q` of all is not greater (nearest rank), the first for 0; in
+    /// microseconds, within 1 %. So of two the 99th percentile is the greater. None where there are no numbers.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -68,7 +68,8 @@ impl Quantiles {
     )]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let last = self.count().checked_sub(1)?;
-        let place = ((last as f64 * q.clamp(0.0, 1.0)) as u64).min(last);
+        let rank = (self.count() as f64 * q.clamp(0.0, 1.0)).ceil() as u64;
+        let place = rank.saturating_sub(1).min(last);
         let mut before = 0_u64;
         let holds_place = |count: &u64| {
             before = before.saturating_add(*count);
@@ -198,7 +199,8 @@ mod tests {
         let quantiles = of(&exact);
         exact.sort_unstable();
         for q in [0.0, 0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0] {
-            let exact = exact[(f64::from(count - 1) * q) as usize] as f64;
+            let rank = (f64::from(count) * q).ceil() as usize;
+            let exact = exact[rank.saturating_sub(1)] as f64;
             let found = quantiles.quantile(q).unwrap();
             assert!(
                 (found - exact).abs() <= exact * 0.01,
@@ -217,6 +219,13 @@ mod tests {
         assert_within_one_percent("few", |a, _| (a * 3.0).floor() * 777.0);
         assert_within_one_percent("constant", |_, _| 123_456.0);
         assert_within_one_percent("the greatest", |a, _| if a < 0.5 { 0.0 } else { f64::MAX });
+    }
+
+    #[test]
+    fn of_few_numbers_the_high_quantiles_are_the_greatest() {
+        let quantiles = of(&[1, 10]);
+        let found = [0.5, 0.51, 0.95, 0.99].map(|q| quantiles.quantile(q));
+        assert_eq!(found, [1.0, 10.0, 10.0, 10.0].map(Some));
     }
 
     #[test]

@@ -79,7 +79,9 @@ impl Pairs {
         let mut names = HashSet::new();
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !names.insert(name.as_str())) {
             let name = shown(name);
-            let message = format!("{name:?} stands more than once; conditions that all must hold go into q");
+            let message = format!(
+                "{name:?} stands more than once; once is allowed (conditions of a search that all must hold go into q)"
+            );
             return Err(fault::of_field(
                 ErrorCode::InvalidRequest,
                 Code::DuplicateField,

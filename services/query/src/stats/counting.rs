@@ -6,7 +6,7 @@ use domain::rollup::Rollup;
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use edge::ApiError;
-use store::COUNTED_MINUTES;
+use store::{COUNTED_MINUTES, COUNTING_SERVICE};
 
 use super::fresh::Counted;
 use super::plan::Plan;
@@ -28,15 +28,21 @@ pub(super) struct Counting<'a> {
 }
 
 impl Service {
-    /// Waits for the write that the request names, then lets it in.
+    /// Waits for the write that the request names, in all rows that its plan reads, then lets it in.
     pub(super) async fn counting<'a>(
         &'a self,
         tenant: &'a TenantId,
         kind: &'static str,
         after: Option<&str>,
+        plan: &Plan,
     ) -> Result<Counting<'a>, ApiError> {
         if let Some(token) = after {
-            self.visible(tenant, token, COUNTED_MINUTES).await?;
+            let service = if plan.has_hours() {
+                COUNTING_SERVICE
+            } else {
+                COUNTED_MINUTES
+            };
+            self.visible(tenant, token, service).await?;
         }
         let permit = self.counts().enter(tenant)?;
         self.is_within_budget(tenant)?;

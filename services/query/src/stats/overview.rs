@@ -52,8 +52,10 @@ impl Service {
     /// The counts of a range.
     pub(crate) async fn overview(&self, tenant: &TenantId, asked: &Asked) -> Result<Overview, ApiError> {
         let conditions = Conditions::new(Rollup::Events, &asked.filters)?;
-        asked.plan(self.now())?;
-        let counting = self.counting(tenant, "stats", asked.after.as_deref()).await?;
+        let plan = asked.plan(self.now())?;
+        let counting = self
+            .counting(tenant, "stats", asked.after.as_deref(), &plan)
+            .await?;
         let plan = asked.plan(counting.now)?;
         let (events, fresh_until) = counting
             .answer(&plan, events(&counting, &plan, conditions))

@@ -42,8 +42,10 @@ impl Service {
             of(Rollup::Errors)?,
             asked.shape(Rollup::Errors, Ranking::Errors.by())?,
         );
-        asked.plan(self.now())?;
-        let counting = self.counting(tenant, "summary", asked.after.as_deref()).await?;
+        let plan = asked.plan(self.now())?;
+        let counting = self
+            .counting(tenant, "summary", asked.after.as_deref(), &plan)
+            .await?;
         let plan = asked.plan(counting.now)?;
         let reading = Box::pin(async {
             tokio::try_join!(

@@ -38,9 +38,9 @@ impl Service {
             Plan::of_points(from, to, asked.step, now)
         };
         // What is wrong is said before anybody waits.
-        plan(self.now())?;
+        let (before, _) = plan(self.now())?;
         let counting = self
-            .counting(tenant, "timeseries", asked.common.after.as_deref())
+            .counting(tenant, "timeseries", asked.common.after.as_deref(), &before)
             .await?;
         let (plan, points) = plan(counting.now)?;
         let mut reader = counting.reader(asked.of, &plan);

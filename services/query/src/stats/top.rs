@@ -24,9 +24,9 @@ impl Service {
     pub(crate) async fn top(&self, tenant: &TenantId, asked: &AskedTop) -> Result<Top, ApiError> {
         let shape = asked.common.shape(asked.of.rollup(), asked.of.by())?;
         let limit = limit(asked.limit, MAX_TOP)?;
-        asked.common.plan(self.now())?;
+        let plan = asked.common.plan(self.now())?;
         let counting = self
-            .counting(tenant, "top", asked.common.after.as_deref())
+            .counting(tenant, "top", asked.common.after.as_deref(), &plan)
             .await?;
         let plan = asked.common.plan(counting.now)?;
         let mut reader = counting.reader(asked.of.rollup(), &plan);

@@ -24,7 +24,7 @@ const TO: Parameter = (
 );
 const AFTER: Parameter = (
     "after",
-    "Token of an ingest: wait until the minutes have that write.",
+    "Token of an ingest: wait until the counts of the range have that write.",
     "q83v...",
 );
 const OF_SERIES: Parameter = (
