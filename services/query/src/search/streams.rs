@@ -70,8 +70,10 @@ struct Yield {
 }
 
 impl Yield {
-    /// Expectations count at least for this part, so that a bad beginning does not read everything.
+    /// What is expected counts at least for a part of this, so that a bad beginning does not read everything.
     const LEAST: usize = 16;
+    /// So many candidates are taken to have come as they were expected, before any have.
+    const TRUSTED: usize = 64;
 
     fn add(&mut self, given: usize, expected: usize) {
         self.given = self.given.saturating_add(given);
@@ -80,7 +82,8 @@ impl Yield {
 
     /// What will come of what is expected, at least one.
     fn likely(&self, expected: usize) -> usize {
-        let (given, of) = (self.given + MAX_WAVE, self.expected.max(self.given) + MAX_WAVE);
+        let of = self.expected.max(self.given).saturating_add(Self::TRUSTED);
+        let given = self.given.saturating_add(Self::TRUSTED);
         let likely = expected.saturating_mul(given) / of;
         likely.max(expected / Self::LEAST).max(1)
     }
