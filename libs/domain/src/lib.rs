@@ -22,6 +22,7 @@ pub mod index;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod quota;
 pub mod range;
 pub mod record;
 pub mod retention;
