@@ -81,13 +81,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Folds the next records in; `false` at the end of the topic. Cancel-safe: it changes nothing before it has them.
+    /// Folds the next records in; `false` where nothing came. Cancel-safe: it changes nothing before it has them.
     async fn advance(&mut self) -> Result<bool, Error> {
-        let records = self
+        let read = self
             .log
             .read(&partition(), self.next, READ_BYTES, READ_WAIT)
             .await?;
-        for record in &records {
+        for record in &read.records {
             let decoded = Record::decode(&record.key, &record.value).map_err(|source| Error::BadRecord {
                 offset: record.offset,
                 source,
@@ -95,7 +95,10 @@ impl Follower {
             self.state.apply(decoded);
             self.next = record.offset + 1;
         }
-        Ok(!records.is_empty())
+        // Behind the records there may be offsets that hold none.
+        let moved = !read.records.is_empty() || self.next < read.next;
+        self.next = read.next;
+        Ok(moved)
     }
 
     fn publish(&self) {

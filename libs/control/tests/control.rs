@@ -18,7 +18,7 @@ use domain::tenant::TenantId;
 use domain::time::Millis;
 use domain::topic;
 use eventlog::embedded::{Config, Embedded, Retention, TopicConfig};
-use eventlog::{Appended, Bounds, Consumer, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{Appended, Bounds, Consumer, Fenced, Log, NewRecord, Read, Sequence, TopicPartition};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -337,6 +337,10 @@ impl Log for Silent {
         Err(eventlog::Error::Closed)
     }
 
+    async fn fence(&self, _: &str) -> Result<Box<dyn Fenced>, eventlog::Error> {
+        Err(eventlog::Error::Closed)
+    }
+
     async fn partitions(&self, _: &str) -> Result<u32, eventlog::Error> {
         Ok(1)
     }
@@ -345,13 +349,7 @@ impl Log for Silent {
         Ok(Bounds { start: 0, end: 0 })
     }
 
-    async fn read(
-        &self,
-        _: &TopicPartition,
-        _: u64,
-        _: usize,
-        _: Duration,
-    ) -> Result<Vec<Record>, eventlog::Error> {
+    async fn read(&self, _: &TopicPartition, _: u64, _: usize, _: Duration) -> Result<Read, eventlog::Error> {
         std::future::pending().await
     }
 

@@ -82,14 +82,14 @@ impl Known<'_> {
         let Some(offset) = position.next_offset.checked_sub(1) else {
             return Ok(());
         };
-        let records = match self.log.read(partition, offset, 1, Duration::ZERO).await {
+        let read = match self.log.read(partition, offset, 1, Duration::ZERO).await {
             // Log retention has been here since the bounds were read.
             Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > offset => {
                 return self.check_kept(start);
             }
             other => other?,
         };
-        let Some(record) = records.first().filter(|record| record.offset == offset) else {
+        let Some(record) = read.records.first().filter(|record| record.offset == offset) else {
             let reason = format!("record {offset} of {partition} can't be read back");
             return Err(eventlog::Error::Unavailable { reason }.into());
         };

@@ -155,8 +155,9 @@ async fn read_all(log: &dyn Log, partition: &TopicPartition, from: u64) -> Vec<R
         let read = within(log.read(partition, next, 64 << 10, DEADLINE))
             .await
             .expect("the log can be read");
-        next = read.last().expect("there is more to read").offset + 1;
-        records.extend(read);
+        assert!(read.next > next, "there is more to read");
+        next = read.next;
+        records.extend(read.records);
     }
     records
 }

@@ -9,11 +9,13 @@
 //!
 //! - [`config`](Config): settings; `storage`: what is on disk; `codec`: the layout of a record.
 //! - `writer`: group commit; `memory`: its bound on recent records; `retention`: removal of old records.
-//! - `group`: who has which partition; `consumer`: a member of a group; `sequence`: appends that break at the first failure.
+//! - `group`: who has which partition; `consumer`: a member of a group; `sequence`: appends that break at the first failure;
+//!   `fenced`: names with one writer at a time.
 
 pub mod codec;
 mod config;
 mod consumer;
+mod fenced;
 mod group;
 mod memory;
 mod retention;
@@ -35,11 +37,12 @@ use tokio::time::{Instant, timeout};
 
 pub use self::config::{Clock, Config, Retention, TopicConfig};
 use self::consumer::Member;
+use self::fenced::{Held, Holder};
 use self::retention::Retainer;
 use self::storage::{Partition, Storage, locked};
 use self::writer::{Append, Command, Writer};
 use crate::in_flight::RECORD_OVERHEAD_BYTES;
-use crate::port::{Appended, Bounds, Consumer, Error, Log, Sequence};
+use crate::port::{Appended, Bounds, Consumer, Error, Fenced, Log, Read, Sequence};
 use crate::record::{NewRecord, Record, TopicPartition};
 
 /// Calls that may wait for the writer, however small they are.
@@ -218,6 +221,16 @@ impl Handle {
         })
     }
 
+    /// Has the writer do something, and waits for it.
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(command(answer))?;
+        answered.await.unwrap_or(Err(Error::Closed))
+    }
+
     /// Reads on a thread that may block: what is not in memory comes from the disk.
     fn read(
         &self,
@@ -237,11 +250,10 @@ impl Handle {
 
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Appended, Error>> {
         let mut results = Vec::with_capacity(records.len());
-        let (mut accepted, mut bytes) = (Vec::with_capacity(records.len()), 0_usize);
+        let mut accepted = Vec::with_capacity(records.len());
         for record in records {
             match self.admit(&record) {
-                Ok((partition, record_bytes)) => {
-                    bytes = bytes.saturating_add(record_bytes + RECORD_OVERHEAD_BYTES);
+                Ok(partition) => {
                     accepted.push((partition, record));
                     // Until the writer answers, a record has not been appended.
                     results.push(Ok(()));
@@ -252,7 +264,7 @@ impl Handle {
         let appended = if accepted.is_empty() {
             Ok(Vec::new())
         } else {
-            self.write(accepted, bytes).await
+            self.write(accepted, None).await
         };
         let mut appended = appended.map(Vec::into_iter);
         results
@@ -266,35 +278,44 @@ impl Handle {
             .collect()
     }
 
-    fn admit(&self, record: &NewRecord) -> Result<(Arc<Partition>, usize), Error> {
+    fn admit(&self, record: &NewRecord) -> Result<Arc<Partition>, Error> {
         let partition = self.storage.partition(&record.to)?;
         let max_bytes = self.storage.config.max_record_bytes;
         let bytes = codec::encoded_len(record);
         if bytes > max_bytes {
             return Err(Error::RecordTooLarge { bytes, max_bytes });
         }
-        Ok((partition.clone(), bytes))
+        Ok(partition.clone())
     }
 
+    /// Writes all records or none of them; for a holder only while it has its name.
     async fn write(
         &self,
         accepted: Vec<(Arc<Partition>, NewRecord)>,
-        bytes: usize,
+        holder: Option<Holder>,
     ) -> Result<Vec<Appended>, Error> {
         self.storage.check_writable()?;
-        let in_flight = self.storage.in_flight.reserve(bytes)?;
+        let bytes = accepted
+            .iter()
+            .map(|(_, record)| codec::encoded_len(record) + RECORD_OVERHEAD_BYTES);
+        let in_flight = self
+            .storage
+            .in_flight
+            .reserve(bytes.fold(0, usize::saturating_add))?;
         let max_bytes = self.storage.config.max_record_bytes;
         let records = accepted
             .into_iter()
             .map(|(partition, record)| Ok((partition, codec::encode(&record, max_bytes)?)))
             .collect::<Result<Vec<_>, Error>>()?;
-        let (answer, answered) = oneshot::channel();
-        self.send(Command::Append(Append {
-            records,
-            in_flight,
-            answer,
-        }))?;
-        answered.await.unwrap_or(Err(Error::Closed))
+        let append = |answer| {
+            Command::Append(Append {
+                records,
+                in_flight,
+                holder,
+                answer,
+            })
+        };
+        self.ask(append).await
     }
 }
 
@@ -328,6 +349,10 @@ impl Log for Embedded {
         Ok(Arc::new(sequence::Appends::new(self.clone())))
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
+        Ok(Box::new(Held::take(self.0.clone(), name).await?))
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         let count = self.0.storage.topic(topic)?.len();
         Ok(u32::try_from(count).expect("a topic has at most 1,024 partitions"))
@@ -346,18 +371,23 @@ impl Log for Embedded {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         let partition = self.0.storage.partition(partition)?;
         let mut bounds = partition.watch();
         let waiting_since = Instant::now();
         loop {
             bounds.mark_unchanged();
             if partition.check_offset(from)?.end > from {
-                return finished(self.0.read(partition.clone(), from, max_bytes).await);
+                let records = finished(self.0.read(partition.clone(), from, max_bytes).await)?;
+                let next = records.last().map_or(from, |last| last.offset + 1);
+                return Ok(Read { records, next });
             }
             match timeout(wait.saturating_sub(waiting_since.elapsed()), bounds.changed()).await {
                 Ok(_changed) => {}
-                Err(_elapsed) => return Ok(Vec::new()),
+                Err(_elapsed) => {
+                    let (records, next) = (Vec::new(), from);
+                    return Ok(Read { records, next });
+                }
             }
         }
     }

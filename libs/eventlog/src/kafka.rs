@@ -40,8 +40,8 @@ use self::readers::Readers;
 use self::sequence::Ordered;
 pub use self::topics::{Created, Demands, Retention, TopicError, TopicProblem, TopicSpec};
 use crate::in_flight::InFlight;
-use crate::port::{Appended, Bounds, Consumer, Error, Log, Sequence};
-use crate::record::{NewRecord, Record, TopicPartition};
+use crate::port::{Appended, Bounds, Consumer, Error, Fenced, Log, Read, Sequence};
+use crate::record::{NewRecord, TopicPartition};
 
 /// How often clients that are not used are looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -113,6 +113,12 @@ impl Log for Kafka {
         Ok(Arc::new(Ordered::open(self.0.clone()).await?))
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
+        Err(Error::Unavailable {
+            reason: format!("the name {name} can't be taken"),
+        })
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         self.0.metadata.partitions(topic).await
     }
@@ -127,7 +133,7 @@ impl Log for Kafka {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         self.0.readers.read(partition, from, max_bytes, wait).await
     }
 

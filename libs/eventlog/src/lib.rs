@@ -2,7 +2,7 @@
 //! a service over them.
 //!
 //! - [`record`]: what is appended and what is read.
-//! - [`port`]: [`Log`] and [`Consumer`], implemented by the adapters.
+//! - [`port`]: [`Log`], [`Fenced`] and [`Consumer`], implemented by the adapters.
 //! - [`ledger`]: pure accounting of how far a partition is done.
 //! - [`runner`]: one task per assigned partition over a [`runner::Processor`].
 //! - [`embedded`]: the adapter that keeps its partitions in a directory of this machine.
@@ -23,5 +23,5 @@ pub mod port;
 pub mod record;
 pub mod runner;
 
-pub use port::{Appended, Bounds, Class, Consumer, Error, Log, Notice, Sequence};
+pub use port::{Appended, Bounds, Class, Consumer, Error, Fenced, Log, Notice, Read, Sequence};
 pub use record::{Headers, NewRecord, Record, TopicPartition};

@@ -23,6 +23,13 @@ pub trait Log: Send + Sync {
     /// Opens a sequence: appends of this process that follow each other without gaps.
     async fn sequence(&self) -> Result<Arc<dyn Sequence>, Error>;
 
+    /// Becomes the writer of this name: whoever had it before can append nothing under it from now on.
+    ///
+    /// Once it has answered, nothing more of earlier holders becomes visible, and everything of theirs that ever will
+    /// be is below the end that [`bounds`](Self::bounds) tells from then on. When it fails, the holder before may have
+    /// lost the name all the same.
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error>;
+
     /// Number of partitions of a topic.
     async fn partitions(&self, topic: &str) -> Result<u32, Error>;
 
@@ -31,16 +38,19 @@ pub trait Log: Send + Sync {
 
     /// Reads records from offset `from` on: at most about `max_bytes`, at least one record if there is one.
     ///
-    /// At the end of the partition it waits up to `wait` for the next record, then answers with nothing.
-    /// An offset below the start or above the end is [`Error::OffsetOutOfRange`].
-    /// In a compacted topic the first record may have a greater offset than `from`. Cancel-safe.
+    /// At the end of the partition it waits up to `wait` for the next record, then answers with none. It answers with
+    /// none at once when `from` was not the end and only offsets without a record were left: then `next` is greater.
+    /// So whoever reads on from `next` gets to the end that [`bounds`](Self::bounds) has told.
+    ///
+    /// An offset below the start or above the end is [`Error::OffsetOutOfRange`]; one that holds no record is not.
+    /// Cancel-safe.
     async fn read(
         &self,
         partition: &TopicPartition,
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error>;
+    ) -> Result<Read, Error>;
 
     /// Joins `group`, which shares the partitions of `topics` among its consumers.
     /// Dropping the consumer leaves the group.
@@ -63,6 +73,21 @@ pub trait Sequence: Send + Sync {
 
     /// Whether nothing more will be appended.
     fn is_broken(&self) -> bool;
+}
+
+/// The right to append under a name, until somebody else takes the name.
+///
+/// Dropping it gives nothing back: the name stays with this holder, who is gone, until it is taken again.
+#[async_trait]
+pub trait Fenced: Send {
+    /// Appends all records, to any partitions, or none of them; answers when all are durable and visible. Records for
+    /// one partition are there in the order given. Until all are there, no reader sees any of them; then each
+    /// partition shows its own.
+    ///
+    /// [`Error::Fenced`] when somebody else has the name; nothing was appended then, nor after [`Error::Full`],
+    /// [`Error::RecordTooLarge`] and [`Error::UnknownPartition`]. After another failure, or a call whose future was
+    /// dropped, it is unknown whether they are there (all or none): fence again, read, and look.
+    async fn append(&mut self, records: Vec<NewRecord>) -> Result<Vec<Appended>, Error>;
 }
 
 /// One member of a group.
@@ -105,6 +130,17 @@ pub enum Notice {
     Records(TopicPartition, Vec<Record>),
 }
 
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Records in the order of their offsets, which may have gaps: compacted topics have, and so have those that a
+    /// [`Fenced`] writes to.
+    pub records: Vec<Record>,
+    /// Where to read on: behind the last record, or behind offsets that hold none, where the end of the partition
+    /// was seen. Never less than where the read began.
+    pub next: u64,
+}
+
 /// Where and when the log took a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -114,12 +150,12 @@ pub struct Appended {
     pub appended_at_ms: i64,
 }
 
-/// The offsets of a partition: `start..end`, empty when they are equal.
+/// The offsets of a partition: `start..end`, empty when they are equal. Not each of them need hold a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Offset of the first record that retention has left.
     pub start: u64,
-    /// Offset that the next record will get.
+    /// Offset above all records that can be read; the next record will get this one or a greater one.
     pub end: u64,
 }
 
@@ -156,6 +192,12 @@ pub enum Error {
     Broken {
         /// What broke it.
         reason: String,
+    },
+    /// Somebody else has the name.
+    #[error("the name {name} has another writer")]
+    Fenced {
+        /// The name.
+        name: String,
     },
     /// A record is larger than the log takes.
     #[error("record has {bytes} bytes, the log takes at most {max_bytes}")]
@@ -206,9 +248,11 @@ impl Error {
     /// Exhaustive on purpose: a new variant does not compile until someone classifies it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Full { .. } | Self::Unavailable { .. } | Self::Broken { .. } | Self::NotAssigned { .. } => {
-                Class::Transient
-            }
+            Self::Full { .. }
+            | Self::Unavailable { .. }
+            | Self::Broken { .. }
+            | Self::Fenced { .. }
+            | Self::NotAssigned { .. } => Class::Transient,
             Self::RecordTooLarge { .. } => Class::Poison,
             Self::UnknownPartition { .. }
             | Self::OffsetOutOfRange { .. }

@@ -40,7 +40,8 @@ pub struct NewRecord {
     pub to: TopicPartition,
     /// What it is about. In a compacted topic the last record of a key stays.
     pub key: Bytes,
-    /// The content. Empty is a value like any other.
+    /// The content. In a compacted topic an empty one removes its key: those who are a day behind may not see it
+    /// any more. Elsewhere empty is a value like any other.
     pub value: Bytes,
     /// Values that can be read without decoding the content.
     pub headers: Headers,

@@ -194,8 +194,8 @@ async fn read_all(log: &Embedded, number: u32) -> Vec<Record> {
             .read(&partition(number), next, 1 << 20, Duration::ZERO)
             .await
             .unwrap();
-        next = read.last().unwrap().offset + 1;
-        records.extend(read);
+        next = read.next;
+        records.extend(read.records);
     }
     records
 }

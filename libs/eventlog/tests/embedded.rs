@@ -83,7 +83,8 @@ async fn append_some(log: &Embedded, count: usize) {
 
 async fn read_all(log: &Embedded, from: &TopicPartition) -> Vec<Record> {
     let Bounds { start, .. } = log.bounds(from).await.unwrap();
-    log.read(from, start, usize::MAX, Duration::ZERO).await.unwrap()
+    let read = log.read(from, start, usize::MAX, Duration::ZERO).await;
+    read.unwrap().records
 }
 
 #[tokio::test]

@@ -64,10 +64,10 @@ async fn numbers(log: &dyn Log, number: u32) -> Vec<usize> {
     let bounds = eventually(|| log.bounds(&partition)).await;
     let (mut next, mut numbers) = (bounds.start, Vec::new());
     while next < bounds.end {
-        let records = log.read(&partition, next, 1 << 20, DEADLINE).await.unwrap();
-        next = records.last().unwrap().offset + 1;
+        let read = log.read(&partition, next, 1 << 20, DEADLINE).await.unwrap();
+        next = read.next;
         let number = |value: &Bytes| std::str::from_utf8(value).unwrap().parse::<usize>().unwrap();
-        numbers.extend(records.iter().map(|record| number(&record.value)));
+        numbers.extend(read.records.iter().map(|record| number(&record.value)));
     }
     numbers
 }

@@ -59,10 +59,10 @@ async fn numbers(log: &dyn Log) -> Vec<u32> {
     let end = log.bounds(&partition()).await.unwrap().end;
     let (mut next, mut numbers) = (0, Vec::new());
     while next < end {
-        let records = log.read(&partition(), next, 1 << 20, DEADLINE).await.unwrap();
-        next = records.last().unwrap().offset + 1;
+        let read = log.read(&partition(), next, 1 << 20, DEADLINE).await.unwrap();
+        next = read.next;
         let number = |value: &Bytes| std::str::from_utf8(&value[..6]).unwrap().parse::<u32>().unwrap();
-        numbers.extend(records.iter().map(|record| number(&record.value)));
+        numbers.extend(read.records.iter().map(|record| number(&record.value)));
     }
     numbers
 }

@@ -154,7 +154,7 @@ async fn topics_take_the_largest_record_that_the_log_takes() {
         .read(&TopicPartition::new("accepted", 0), 0, 1, HOUR)
         .await
         .unwrap();
-    assert_eq!(read[0].value.len(), largest);
+    assert_eq!(read.records[0].value.len(), largest);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,7 +203,7 @@ async fn users_connect_with_a_password_over_tls_and_others_are_told_why_not() {
     log.create_topics(&specs(), 1, 1).await.unwrap();
     assert!(log.append(vec![record()]).await[0].is_ok());
     assert_eq!(
-        log.read(&record().to, 0, 1, HOUR).await.unwrap()[0].value,
+        log.read(&record().to, 0, 1, HOUR).await.unwrap().records[0].value,
         "value"
     );
 

@@ -92,12 +92,12 @@ impl System {
     /// A worker where it begins, with the records from there on.
     async fn assigned(&self, deps: Deps, config: &Config) -> Result<(Box<dyn Worker>, Vec<Record>), Failure> {
         let assignment = processor(config, deps).assigned(&partition(), None).await?;
-        let records = self
+        let read = self
             .log
             .read(&partition(), assignment.start, READ_BYTES, Duration::ZERO)
             .await
             .unwrap();
-        Ok((assignment.worker, records))
+        Ok((assignment.worker, read.records))
     }
 
     /// Counts what is in the log as one assignment would, a few records at a time, and gives the partition up.

@@ -102,7 +102,10 @@ impl Past<'_> {
         };
         match self.log.read(self.accepted, at, 1, Duration::ZERO).await {
             Err(Error::OffsetOutOfRange { start, .. }) if start > at => Ok(None),
-            read => Ok(read?.into_iter().next().filter(|record| record.offset < offset)),
+            read => {
+                let first = read?.records.into_iter().next();
+                Ok(first.filter(|record| record.offset < offset))
+            }
         }
     }
 }

@@ -128,12 +128,12 @@ impl Start<'_> {
         if origin < bounds.start {
             return Ok(());
         }
-        let records = match self.log.read(self.accepted, origin, 1, Duration::ZERO).await {
+        let read = match self.log.read(self.accepted, origin, 1, Duration::ZERO).await {
             // Log retention has been here since the bounds were read.
             Err(eventlog::Error::OffsetOutOfRange { start, .. }) if start > origin => return Ok(()),
             other => other?,
         };
-        let Some(record) = records.first().filter(|record| record.offset == origin) else {
+        let Some(record) = read.records.first().filter(|record| record.offset == origin) else {
             let reason = format!("record {origin} of {} can't be read back", self.accepted);
             return Err(eventlog::Error::Unavailable { reason }.into());
         };

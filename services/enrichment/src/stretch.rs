@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use eventlog::{Error, Log, Record, TopicPartition};
+use eventlog::{Error, Log, Read, Record, TopicPartition};
 
 const READ_BYTES: usize = 1 << 20;
 
@@ -30,7 +30,10 @@ impl<'a> Stretch<'a> {
         while !self.offsets.is_empty() {
             let next = self.offsets.start;
             let read = self.log.read(self.partition, next, READ_BYTES, Duration::ZERO);
-            let mut records = match read.await {
+            let Read {
+                mut records,
+                next: behind,
+            } = match read.await {
                 // Log retention has been here.
                 Err(Error::OffsetOutOfRange { start, .. }) if start > next => {
                     self.offsets.start = start;
@@ -38,13 +41,15 @@ impl<'a> Stretch<'a> {
                 }
                 other => other?,
             };
-            let Some(last) = records.last() else {
+            if behind == next {
                 let reason = format!("record {next} of {} can't be read back", self.partition);
                 return Err(Error::Unavailable { reason });
-            };
-            self.offsets.start = last.offset + 1;
+            }
+            self.offsets.start = behind;
             records.truncate(records.partition_point(|record| record.offset < self.offsets.end));
-            return Ok(records);
+            if !records.is_empty() {
+                return Ok(records);
+            }
         }
         Ok(Vec::new())
     }

@@ -24,7 +24,8 @@ use domain::topic;
 use eventlog::embedded::{self, Embedded, Retention, TopicConfig};
 use eventlog::runner::{Failure, Processor, Worker};
 use eventlog::{
-    Appended, Bounds, Class, Consumer, Error as LogError, Log, NewRecord, Record, Sequence, TopicPartition,
+    Appended, Bounds, Class, Consumer, Error as LogError, Fenced, Log, NewRecord, Read, Record, Sequence,
+    TopicPartition,
 };
 use proto::record::{decode_enriched, encode_accepted};
 use tempfile::TempDir;
@@ -84,7 +85,8 @@ async fn read(log: &dyn Log, partition: &TopicPartition, count: usize) -> Vec<Re
     let mut records: Vec<Record> = Vec::new();
     while records.len() < count {
         let from = records.last().map_or(0, |record| record.offset + 1);
-        let more = log.read(partition, from, READ_BYTES, DEADLINE).await.unwrap();
+        let read = log.read(partition, from, READ_BYTES, DEADLINE).await;
+        let more = read.unwrap().records;
         assert!(!more.is_empty(), "{} of {count} records are there", records.len());
         records.extend(more);
     }
@@ -184,11 +186,11 @@ async fn worker(
         .assigned(&accepted(0), committed)
         .await
         .unwrap();
-    let records = log
+    let read = log
         .read(&accepted(0), assignment.start, READ_BYTES, Duration::ZERO)
         .await
         .unwrap();
-    (assignment.worker, records)
+    (assignment.worker, read.records)
 }
 
 /// What the runner does: the same call again after each transient failure.
@@ -314,6 +316,10 @@ impl Log for Faulty {
         }))
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, LogError> {
+        self.log.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
         self.log.partitions(topic).await
     }
@@ -328,7 +334,7 @@ impl Log for Faulty {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, LogError> {
+    ) -> Result<Read, LogError> {
         let left = self
             .reads
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));

@@ -125,12 +125,12 @@ impl System {
         let assignment = processor(config, deps, recent())
             .assigned(&partition(), None)
             .await?;
-        let records = self
+        let read = self
             .log
             .read(&partition(), assignment.start, READ_BYTES, Duration::ZERO)
             .await
             .unwrap();
-        Ok((assignment.worker, records))
+        Ok((assignment.worker, read.records))
     }
 
     /// Stores what is in the log, as one assignment after another would.

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use domain::source::Lane;
 use domain::time::Millis;
 use domain::topic;
-use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{
+    Appended, Bounds, Consumer, Error, Fenced, Log, NewRecord, Read, Record, Sequence, TopicPartition,
+};
 
 /// A partition of the topic.
 pub fn enriched(number: u32) -> TopicPartition {
@@ -68,6 +70,10 @@ impl Log for Fates {
         panic!("its readers append nothing")
     }
 
+    async fn fence(&self, _: &str) -> Result<Box<dyn Fenced>, Error> {
+        panic!("its readers append nothing")
+    }
+
     async fn partitions(&self, _: &str) -> Result<u32, Error> {
         panic!("nothing runs the partitions but the case")
     }
@@ -83,8 +89,10 @@ impl Log for Fates {
         from: u64,
         _: usize,
         _: Duration,
-    ) -> Result<Vec<Record>, Error> {
-        Ok(self.records(partition.partition, from, 1))
+    ) -> Result<Read, Error> {
+        let records = self.records(partition.partition, from, 1);
+        let next = from + records.len() as u64;
+        Ok(Read { records, next })
     }
 
     async fn consumer(&self, _: &str, _: &[&str]) -> Result<Box<dyn Consumer>, Error> {

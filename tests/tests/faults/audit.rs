@@ -198,8 +198,9 @@ async fn read_all(log: &Kafka, partition: &TopicPartition) -> Vec<Record> {
             .read(partition, next, READ_BYTES, Duration::from_secs(5))
             .await
             .unwrap();
-        next = read.last().expect("there is more to read").offset + 1;
-        records.extend(read);
+        assert!(read.next > next, "there is more to read");
+        next = read.next;
+        records.extend(read.records);
     }
     records
 }

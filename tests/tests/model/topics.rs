@@ -9,7 +9,9 @@ use chassis::clock::{Clock, Manual};
 use domain::source::Lane;
 use domain::topic;
 use eventlog::embedded::{Config, Embedded, Retention, TopicConfig};
-use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{
+    Appended, Bounds, Consumer, Error, Fenced, Log, NewRecord, Read, Record, Sequence, TopicPartition,
+};
 use tempfile::TempDir;
 
 const LANE: Lane = Lane::Standard;
@@ -97,10 +99,11 @@ impl Topics {
         let mut records: Vec<Record> = Vec::new();
         loop {
             let next = records.last().map_or(from, |last| last.offset + 1);
-            let more = self
+            let read = self
                 .read(partition, next, READ_BYTES, Duration::ZERO)
                 .await
                 .unwrap();
+            let more = read.records;
             if more.is_empty() {
                 return records;
             }
@@ -123,6 +126,10 @@ impl Log for Topics {
         self.log(topic::enriched(LANE))?.sequence().await
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
+        self.log(topic::accepted(LANE))?.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         self.log(topic)?.partitions(topic).await
     }
@@ -137,7 +144,7 @@ impl Log for Topics {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         self.log(&partition.topic)?
             .read(partition, from, max_bytes, wait)
             .await

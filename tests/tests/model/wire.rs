@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{Appended, Bounds, Consumer, Error, Fenced, Log, NewRecord, Read, Sequence, TopicPartition};
 use tokio::sync::oneshot;
 
 use crate::questions::Questions;
@@ -123,6 +123,10 @@ impl Log for Wire {
         }))
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
+        self.topics.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         self.topics.partitions(topic).await
     }
@@ -137,7 +141,7 @@ impl Log for Wire {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         self.topics.read(partition, from, max_bytes, wait).await
     }
 

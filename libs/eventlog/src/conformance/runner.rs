@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{DEADLINE, Fixture, PARTITIONS, append, numbered, offsets, take_share, within};
-use crate::port::{Appended, Bounds, Class, Consumer, Error as LogError, Log, Notice, Sequence};
+use crate::port::{
+    Appended, Bounds, Class, Consumer, Error as LogError, Fenced, Log, Notice, Read, Sequence,
+};
 use crate::record::{NewRecord, Record, TopicPartition};
 use crate::runner::{self, Assignment, Backoff, Call, Failure, Options, Processor, Worker};
 
@@ -449,6 +451,10 @@ impl Log for Counting {
         self.inner.sequence().await
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, LogError> {
+        self.inner.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
         self.inner.partitions(topic).await
     }
@@ -463,7 +469,7 @@ impl Log for Counting {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, LogError> {
+    ) -> Result<Read, LogError> {
         self.inner
             .read(partition, from, max_bytes, wait.min(DEADLINE))
             .await

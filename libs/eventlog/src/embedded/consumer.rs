@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -231,16 +231,17 @@ impl Consumer for Member {
                 end,
             });
         }
-        let (answer, answered) = oneshot::channel();
-        let (group, partition) = (self.group.clone(), partition.clone());
-        self.handle.send(Command::Commit(Commit {
-            group,
-            member: self.id,
-            partition,
-            next,
-            answer,
-        }))?;
-        answered.await.unwrap_or(Err(Error::Closed))
+        let (group, member, partition) = (self.group.clone(), self.id, partition.clone());
+        let commit = |answer| {
+            Command::Commit(Commit {
+                group,
+                member,
+                partition,
+                next,
+                answer,
+            })
+        };
+        self.handle.ask(commit).await
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::OpenError;
 use super::codec::{self, Names};
 use super::config::{Config, Retention, TopicConfig};
+use super::fenced::Names as Writers;
 use super::group::{Group, Groups};
 use crate::in_flight::InFlight;
 use crate::port::{Bounds, Error};
@@ -40,6 +41,8 @@ pub(super) struct Storage {
     pub(super) topics: HashMap<Arc<str>, Vec<Arc<Partition>>>,
     pub(super) config: Config,
     pub(super) groups: Groups,
+    /// Who may append under which name.
+    pub(super) names: Writers,
     /// Bytes that wait for their acknowledgement.
     pub(super) in_flight: InFlight,
     /// Why nothing can be written any more.
@@ -89,6 +92,7 @@ impl Storage {
             topics,
             config,
             groups,
+            names: Writers::default(),
             in_flight,
             failed: OnceLock::new(),
             appended: watch::Sender::new(()),

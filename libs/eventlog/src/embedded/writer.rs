@@ -5,6 +5,7 @@
 //! was never visible, and the offsets it would have got are given out by nobody: opening reads them from the disk.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use metrics::Histogram;
 use tokio::sync::oneshot;
 
 use super::codec;
+use super::fenced::Holder;
 use super::group::{Group, MemberId};
 use super::memory::{self, Memory};
 use super::storage::{Partition, Storage, key};
@@ -28,12 +30,16 @@ const MAX_GROUP_BYTES: usize = 4 << 20;
 pub(super) enum Command {
     Append(Append),
     Commit(Commit),
+    /// Answered when all that was asked for before is done.
+    Fence(oneshot::Sender<Result<(), Error>>),
 }
 
 /// One append call, whose records are all within the limits.
 pub(super) struct Append {
     pub(super) records: Vec<(Arc<Partition>, Vec<u8>)>,
     pub(super) in_flight: Share,
+    /// Under whose name, if it is under one.
+    pub(super) holder: Option<Holder>,
     pub(super) answer: oneshot::Sender<Result<Vec<Appended>, Error>>,
 }
 
@@ -58,6 +64,7 @@ pub(super) struct Writer {
 struct Calls {
     appends: Vec<Append>,
     commits: Vec<Commit>,
+    fences: Vec<oneshot::Sender<Result<(), Error>>>,
     bytes: usize,
 }
 
@@ -69,6 +76,17 @@ impl Calls {
                 self.appends.push(append);
             }
             Command::Commit(commit) => self.commits.push(commit),
+            Command::Fence(answer) => self.fences.push(answer),
+        }
+    }
+
+    /// Refuses the calls of those who have lost their name. Whoever took it is answered after this.
+    fn refuse_fenced(&mut self) {
+        for call in mem::take(&mut self.appends) {
+            match call.holder.as_ref().map_or(Ok(()), Holder::check) {
+                Ok(()) => self.appends.push(call),
+                Err(error) => answer(call.answer, Err(error)),
+            }
         }
     }
 }
@@ -99,11 +117,12 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, calls: Calls) {
+    fn write(&mut self, mut calls: Calls) {
         if let Err(error) = self.storage.check_writable() {
             return refuse(calls, &error);
         }
         let started = Instant::now();
+        calls.refuse_fenced();
         let prepared = self.prepare(calls);
         let written = self
             .memory
@@ -117,6 +136,9 @@ impl Writer {
             for commit in prepared.commits {
                 answer(commit.answer, Err(error.clone()));
             }
+            for fence in prepared.fences {
+                answer(fence, Err(error.clone()));
+            }
             return;
         }
         self.seconds.record(started.elapsed());
@@ -129,6 +151,9 @@ impl Writer {
             commit.group.committed(commit.partition, commit.next);
             answer(commit.answer, Ok(()));
         }
+        for fence in prepared.fences {
+            answer(fence, Ok(()));
+        }
     }
 
     fn prepare(&self, calls: Calls) -> Prepared {
@@ -140,6 +165,7 @@ impl Writer {
             records,
             in_flight,
             answer,
+            ..
         } in calls.appends
         {
             let mut appended = Vec::with_capacity(records.len());
@@ -182,6 +208,7 @@ impl Writer {
             ends,
             appends,
             commits,
+            fences: calls.fences,
         }
     }
 
@@ -212,6 +239,7 @@ struct Prepared {
     ends: HashMap<usize, Grown>,
     appends: Vec<Placed>,
     commits: Vec<Commit>,
+    fences: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
 /// An append call whose records have their offsets.
@@ -244,6 +272,9 @@ fn refuse(calls: Calls, error: &Error) {
     }
     for commit in calls.commits {
         answer(commit.answer, Err(error.clone()));
+    }
+    for fence in calls.fences {
+        answer(fence, Err(error.clone()));
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! A read is a matter of its offset alone, so one whose caller is gone has lost nothing. An empty answer is given only
 //! after the end was seen while the call ran; when the brokers do not answer, the read fails.
+//!
+//! The client swallows what is no record (markers of transactions, aborted records) and tells by its position how far
+//! it came. The newest records of a partition are never compacted away, so at the end the position is the end.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,7 @@ use super::config::Config;
 use super::connection::{Listener, Names, client_config};
 use super::consumer::decode::{Decoder, Undecodable};
 use super::error::{Doing, code, is_unknown};
-use crate::port::Error;
+use crate::port::{Error, Read};
 use crate::record::{Record, TopicPartition};
 
 /// How long the client waits before it looks whether its caller is still there.
@@ -121,7 +124,7 @@ impl Reader {
     }
 
     /// Reads as ordered. Blocks.
-    pub(super) fn read(&mut self, order: &Order) -> Result<Vec<Record>, Failure> {
+    pub(super) fn read(&mut self, order: &Order) -> Result<Read, Failure> {
         let began = Instant::now();
         let waited = began + order.wait;
         let mut answer_by = began + order.timeout;
@@ -137,13 +140,17 @@ impl Reader {
             let now = Instant::now();
             let until = if at_end { waited } else { answer_by };
             match self.next(order, until.saturating_duration_since(now).min(SLICE))? {
-                Next::Record(first) => return Ok(self.read_ahead(order, first)),
+                Next::Record(first) => {
+                    let records = self.read_ahead(order, first);
+                    return Ok(self.found(order, records));
+                }
+                Next::End if !self.is_at(order) => return Ok(self.found(order, Vec::new())),
                 Next::End => at_end = true,
                 Next::Nothing => {}
             }
             let now = Instant::now();
             if order.cancelled.is_cancelled() || (at_end && now >= waited) {
-                return Ok(Vec::new());
+                return Ok(self.found(order, Vec::new()));
             }
             if !at_end && now >= answer_by {
                 if !saw_end_before {
@@ -154,6 +161,11 @@ impl Reader {
                 self.go_to(order)?;
             }
         }
+    }
+
+    fn found(&self, order: &Order, records: Vec<Record>) -> Read {
+        let next = self.place.as_ref().map_or(order.from, |place| place.next);
+        Read { records, next }
     }
 
     /// What the client has fetched already, after a first record.
@@ -199,6 +211,7 @@ impl Reader {
             Some(Ok(message)) => message,
             Some(Err(KafkaError::PartitionEOF(_))) => {
                 place.at_end = true;
+                place.next = place.next.max(position(&self.client));
                 return Ok(Next::End);
             }
             Some(Err(error)) => return self.trouble(order, &error),
@@ -253,6 +266,17 @@ impl Reader {
         self.place = None;
         reading(order).failed_with(Code::OperationTimedOut, self.client.context().cause())
     }
+}
+
+/// How far the client came in its one partition; 0 when it has found nothing yet.
+fn position(client: &BaseConsumer<Listener>) -> u64 {
+    let positions = client.position().unwrap_or_default();
+    let offsets = positions.elements().into_iter().map(|place| place.offset());
+    let offset = |offset| match offset {
+        Offset::Offset(offset) => u64::try_from(offset).ok(),
+        _ => None,
+    };
+    offsets.filter_map(offset).max().unwrap_or_default()
 }
 
 fn reading(order: &Order) -> Doing<'_, TopicPartition> {

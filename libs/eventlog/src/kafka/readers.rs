@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::Config;
 use super::metadata::Metadata;
 use super::reader::{Failure, Order, Reader};
-use crate::port::Error;
-use crate::record::{Record, TopicPartition};
+use crate::port::{Error, Read};
+use crate::record::TopicPartition;
 
 /// Clients, and so reads at a time.
 const MAX_READERS: usize = 8;
@@ -75,7 +75,7 @@ impl Readers {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         self.metadata.check(partition).await?;
         let permit = timeout(self.config.request_timeout, self.permits.clone().acquire_owned()).await;
         let permit = match permit {
@@ -99,7 +99,7 @@ impl Readers {
             readers.read_blocking(&order)
         });
         match read.await {
-            Ok(Ok(records)) => Ok(records),
+            Ok(Ok(read)) => Ok(read),
             Ok(Err(Failure::OutOfRange)) => Err(self.out_of_range(partition, from).await),
             Ok(Err(Failure::Port(Error::UnknownPartition { .. }))) => {
                 Err(self.metadata.confirm_missing(partition).await)
@@ -109,7 +109,7 @@ impl Readers {
         }
     }
 
-    fn read_blocking(&self, order: &Order) -> Result<Vec<Record>, Failure> {
+    fn read_blocking(&self, order: &Order) -> Result<Read, Failure> {
         let mut reader = self.take(order)?;
         let read = reader.read(order);
         self.put_back(reader);

@@ -100,7 +100,8 @@ async fn decided(log: &Arc<dyn Log>, config: &Config, committed: Option<u64>) ->
     let fates = log
         .read(&enriched(0), before, READ_BYTES, DEADLINE)
         .await
-        .unwrap();
+        .unwrap()
+        .records;
     assert_eq!(fates.len(), records.len());
     for (fate, record) in fates.iter().zip(&records) {
         assert_eq!((origin(fate), &fate.key), (record.offset, &record.key));
@@ -270,7 +271,8 @@ async fn of_a_long_past_only_what_counts_is_read() {
             .log
             .read(&accepted(0), start - 1, 1, Duration::ZERO)
             .await
-            .unwrap()[0]
+            .unwrap()
+            .records[0]
             .appended_at_ms;
         let mut is_remembered = |number| {
             let identity = Identity {

@@ -60,9 +60,9 @@ impl Partition {
 
     /// The fate that an accepted record has.
     async fn add_fate_of(&self, origin: u64) {
-        let records = self.accepted.read(&accepted(0), origin, 1, Duration::ZERO).await;
+        let read = self.accepted.read(&accepted(0), origin, 1, Duration::ZERO).await;
         let fates = crate::fate::Fates::new(enriched(0), Arc::from([]));
-        let record = &records.unwrap()[0];
+        let record = &read.unwrap().records[0];
         let fate = fates.enriched(record, decode_accepted(record.value.clone()).unwrap());
         self.add(vec![fate.record]).await;
     }
@@ -119,6 +119,10 @@ impl Log for Partition {
         self.enriched.sequence().await
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn super::Fenced>, LogError> {
+        self.enriched.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
         self.log(topic).partitions(topic).await
     }
@@ -133,7 +137,7 @@ impl Log for Partition {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<super::Record>, LogError> {
+    ) -> Result<super::Read, LogError> {
         self.log(&partition.topic)
             .read(partition, from, max_bytes, wait)
             .await

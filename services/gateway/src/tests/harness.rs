@@ -24,7 +24,9 @@ use domain::tenant::TenantId;
 use domain::topic;
 use edge::Access;
 use eventlog::embedded::{self, Embedded, Retention, TopicConfig};
-use eventlog::{Appended, Bounds, Consumer, Error, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{
+    Appended, Bounds, Consumer, Error, Fenced, Log, NewRecord, Read, Record, Sequence, TopicPartition,
+};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -119,6 +121,10 @@ impl Log for Faulty {
         self.inner.sequence().await
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
+        self.inner.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {
         self.inner.partitions(topic).await
     }
@@ -133,7 +139,7 @@ impl Log for Faulty {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Read, Error> {
         self.inner.read(partition, from, max_bytes, wait).await
     }
 
@@ -289,9 +295,9 @@ impl House {
             let partition = TopicPartition::new(topic::accepted(Lane::Standard), number);
             let Bounds { mut start, end } = self.log.bounds(&partition).await.unwrap();
             while start < end {
-                let records = self.log.read(&partition, start, 1 << 20, PATIENCE).await.unwrap();
-                start = records.last().unwrap().offset + 1;
-                for record in records {
+                let read = self.log.read(&partition, start, 1 << 20, PATIENCE).await.unwrap();
+                start = read.next;
+                for record in read.records {
                     let accepted = proto::record::decode_accepted(record.value.clone()).unwrap();
                     events.push((number, record, accepted));
                 }

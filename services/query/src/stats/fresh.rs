@@ -153,7 +153,7 @@ impl Ends {
         let read = answered(self.0.log.read(&place, offset, 1, Duration::ZERO))
             .await
             .ok()?;
-        let time = Millis::from_ms(read.first()?.appended_at_ms);
+        let time = Millis::from_ms(read.records.first()?.appended_at_ms);
         self.known().entry(partition).or_default().appended = Some((offset, time));
         Some(time)
     }

@@ -102,10 +102,10 @@ impl<'a> Part<'a> {
             .assigned(&self.partition(), None)
             .await?;
         let log = &self.system.log;
-        let records = log
+        let read = log
             .read(&self.partition(), assignment.start, READ_BYTES, Duration::ZERO)
             .await;
-        Ok((assignment.worker, records.unwrap()))
+        Ok((assignment.worker, read.unwrap().records))
     }
 
     /// A worker that has flushed all there is.
@@ -124,6 +124,7 @@ impl<'a> Part<'a> {
         log.read(&self.partition(), from, READ_BYTES, Duration::ZERO)
             .await
             .unwrap()
+            .records
     }
 
     pub(super) async fn mark(&self) -> Option<Mark> {

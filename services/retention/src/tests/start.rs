@@ -1,11 +1,11 @@
 //! Where a partition goes on, and every reason to refuse it.
 
 use enriched::Error as Refusal;
-use eventlog::{Appended, Bounds, Consumer, Error as LogError, Sequence};
+use eventlog::{Appended, Bounds, Consumer, Error as LogError, Fenced, Read, Sequence};
 
 use super::{
-    Arc, Duration, FIRST_GENERATION, Log, NewRecord, Record, System, TopicPartition, async_trait, embedded,
-    fate, marker, partition, source,
+    Arc, Duration, FIRST_GENERATION, Log, NewRecord, System, TopicPartition, async_trait, embedded, fate,
+    marker, partition, source,
 };
 use crate::error::Error;
 use crate::start::of_partition;
@@ -144,6 +144,10 @@ impl Log for Removing {
         self.log.sequence().await
     }
 
+    async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, LogError> {
+        self.log.fence(name).await
+    }
+
     async fn partitions(&self, topic: &str) -> Result<u32, LogError> {
         self.log.partitions(topic).await
     }
@@ -160,7 +164,7 @@ impl Log for Removing {
         from: u64,
         max_bytes: usize,
         wait: Duration,
-    ) -> Result<Vec<Record>, LogError> {
+    ) -> Result<Read, LogError> {
         self.log.read(partition, from, max_bytes, wait).await
     }
 

@@ -12,7 +12,7 @@ use domain::rollup::{Grain, Rollup, Window};
 use domain::source::Source;
 use domain::tenant::TenantId;
 use domain::time::Millis;
-use eventlog::{Appended, Bounds, Consumer, Log, NewRecord, Record, Sequence, TopicPartition};
+use eventlog::{Appended, Bounds, Consumer, Fenced, Log, NewRecord, Read, Sequence, TopicPartition};
 use serde_json::json;
 use store::rollups::RollupRow;
 use store::{Error, Rollups};
@@ -107,6 +107,10 @@ impl Log for Away {
         self.meet().await
     }
 
+    async fn fence(&self, _: &str) -> Result<Box<dyn Fenced>, eventlog::Error> {
+        panic!("query appends nothing")
+    }
+
     async fn partitions(&self, _: &str) -> Result<u32, eventlog::Error> {
         Ok(PARTITIONS)
     }
@@ -115,13 +119,7 @@ impl Log for Away {
         self.meet().await
     }
 
-    async fn read(
-        &self,
-        _: &TopicPartition,
-        _: u64,
-        _: usize,
-        _: Duration,
-    ) -> Result<Vec<Record>, eventlog::Error> {
+    async fn read(&self, _: &TopicPartition, _: u64, _: usize, _: Duration) -> Result<Read, eventlog::Error> {
         self.meet().await
     }
 
