@@ -11,7 +11,7 @@ pub enum Error {
     /// The caller's: there is one already.
     #[error("{entity} {id} exists already")]
     Conflict {
-        /// What: `tenant` or `key`.
+        /// What.
         entity: &'static str,
         /// Which.
         id: String,
@@ -19,10 +19,22 @@ pub enum Error {
     /// The caller's: there is none.
     #[error("there is no {entity} {id}")]
     NotFound {
-        /// What: `tenant` or `key`.
+        /// What.
         entity: &'static str,
         /// Which.
         id: String,
+    },
+    /// The caller's: somebody changed it since the caller looked.
+    #[error("{entity} {id} has version {current} and not {expected}: somebody changed it; look at it again")]
+    VersionMismatch {
+        /// What.
+        entity: &'static str,
+        /// Which.
+        id: String,
+        /// The version that the caller has seen; 0 for none.
+        expected: u64,
+        /// The one it has; 0 where there is none.
+        current: u64,
     },
     /// The caller's: a value that is not allowed.
     #[error("{message}")]
@@ -67,7 +79,10 @@ impl Error {
     /// What the caller should do. Exhaustive on purpose: a new variant does not compile until someone classifies it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Conflict { .. } | Self::NotFound { .. } | Self::Invalid { .. } => Class::Poison,
+            Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::VersionMismatch { .. }
+            | Self::Invalid { .. } => Class::Poison,
             Self::Log(error) => error.class(),
             Self::Behind { .. } => Class::Transient,
             Self::BadRecord { .. } | Self::Partitions { .. } | Self::NotFollowed => Class::Fatal,

@@ -1,9 +1,10 @@
 //! What a caller may ask a writer for: the rules that need no log.
 
-use domain::control::MAX_NAME_BYTES;
-use domain::key::Scope;
+use domain::control::{MAX_NAME_BYTES, Rates, SizeLimits, Slo, Wrong};
+use domain::key::{Scope, Scopes};
 use domain::tenant::TenantId;
 use domain::time::Millis;
+use domain::validate::FuturePolicy;
 
 use crate::Error;
 
@@ -15,36 +16,75 @@ pub struct NewKey {
     /// What people call it.
     pub name: String,
     /// What it may be used for. A key of a tenant has any of ingest, read and manage; a platform key has platform.
-    pub scopes: Vec<Scope>,
+    pub scopes: Scopes,
     /// From when on it is refused.
     pub expires_at: Option<Millis>,
 }
 
+/// What is to be different about a key; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// From when on it is refused; `Some(None)` is never.
+    pub expires_at: Option<Option<Millis>>,
+}
+
+/// The limits of a tenant, whole: what is absent is as configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// How much it may send in a time.
+    pub rates: Rates,
+    /// What an event and a request may measure.
+    pub sizes: SizeLimits,
+    /// Whether going over a rate is only reported.
+    pub dry_run: bool,
+    /// What is done about a time too far in the future.
+    pub future: FuturePolicy,
+}
+
+/// What is said of a service, whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceChange {
+    /// Who looks after it.
+    pub team: Option<String>,
+    /// How much depends on it.
+    pub tier: Option<String>,
+    /// Where its code is.
+    pub repository: Option<String>,
+    /// What it has promised.
+    pub slo: Option<Slo>,
+}
+
 impl NewKey {
-    /// Checks it, and brings its scopes into order.
-    pub(crate) fn checked(mut self, now: Millis) -> Result<Self, Error> {
+    /// Checks it.
+    pub(crate) fn checked(self, now: Millis) -> Result<Self, Error> {
         check_name(&self.name)?;
-        self.scopes.sort_unstable();
-        self.scopes.dedup();
-        match (&self.tenant, self.scopes.as_slice()) {
-            (_, []) => return Err(invalid("scopes", "a key has at least one scope")),
-            (None, [Scope::Platform]) => {}
-            (None, _) => {
+        let has_platform = self.scopes.contains(Scope::Platform);
+        match &self.tenant {
+            _ if self.scopes.is_empty() => return Err(invalid("scopes", "a key has at least one scope")),
+            None if self.scopes != Scopes::from([Scope::Platform]) => {
                 let message = "a key without a tenant is a platform key, its only scope is platform";
                 return Err(invalid("scopes", message));
             }
-            (Some(_), scopes) if scopes.contains(&Scope::Platform) => {
+            Some(_) if has_platform => {
                 let message = "a key of a tenant has scopes of ingest, read and manage only";
                 return Err(invalid("scopes", message));
             }
-            (Some(_), _) => {}
+            _ => {}
         }
-        if self.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            let message = format!("expires_at must be later than now, which is {now}");
-            return Err(invalid("expires_at", message));
-        }
+        check_expiry(self.expires_at, now)?;
         Ok(self)
     }
+}
+
+/// Checks from when on a key is refused.
+pub(crate) fn check_expiry(expires_at: Option<Millis>, now: Millis) -> Result<(), Error> {
+    if expires_at.is_some_and(|expires_at| expires_at <= now) {
+        let message = format!("expires_at must be later than now, which is {now}; to end a key, revoke it");
+        return Err(invalid("expires_at", message));
+    }
+    Ok(())
 }
 
 /// Checks the name of a tenant or a key.
@@ -63,11 +103,19 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn invalid(field: &'static str, message: impl Into<String>) -> Error {
+pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Error {
     Error::Invalid {
         field,
         message: message.into(),
     }
+}
+
+/// The first of these, if there is any.
+pub(crate) fn none_wrong(wrong: Vec<Wrong>) -> Result<(), Error> {
+    wrong
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |Wrong { field, message }| Err(invalid(field, message)))
 }
 
 #[cfg(test)]
@@ -80,7 +128,7 @@ mod tests {
         NewKey {
             tenant: Some(TenantId::parse("demo").unwrap()),
             name: "laptop".into(),
-            scopes: vec![Scope::Read, Scope::Ingest, Scope::Read],
+            scopes: Scopes::from([Scope::Read, Scope::Ingest]),
             expires_at: Some(NOW.plus_ms(1)),
         }
     }
@@ -93,17 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn scopes_are_put_in_order_once_each() {
-        assert_eq!(key().checked(NOW).unwrap().scopes, [Scope::Ingest, Scope::Read]);
-    }
-
-    #[test]
     fn only_a_key_without_a_tenant_is_a_platform_key() {
         let scopes = |tenant: Option<TenantId>, scopes: &[Scope]| NewKey {
             tenant,
-            scopes: scopes.to_vec(),
+            scopes: scopes.iter().copied().collect(),
             ..key()
         };
+        assert!(key().checked(NOW).is_ok());
         assert!(scopes(None, &[Scope::Platform]).checked(NOW).is_ok());
         assert_eq!(fault(scopes(None, &[Scope::Platform, Scope::Read])), "scopes");
         assert_eq!(fault(scopes(None, &[Scope::Ingest])), "scopes");

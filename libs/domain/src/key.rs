@@ -18,9 +18,9 @@ const KEY_CHARS: usize = PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_C
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Public part of a key: 12 letters and digits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct KeyId(Box<str>);
+pub struct KeyId([u8; ID_CHARS]);
 
 /// The text is not the id of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,23 +30,26 @@ pub struct InvalidKeyId;
 impl KeyId {
     /// Reads an id.
     pub fn parse(text: &str) -> Result<Self, InvalidKeyId> {
-        let valid = text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if valid {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidKeyId)
-        }
+        let bytes: [u8; ID_CHARS] = text.as_bytes().try_into().map_err(|_| InvalidKeyId)?;
+        let is_valid = bytes.iter().all(u8::is_ascii_alphanumeric);
+        is_valid.then_some(Self(bytes)).ok_or(InvalidKeyId)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("letters and digits of ASCII")
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -60,7 +63,7 @@ impl TryFrom<String> for KeyId {
 
 impl From<KeyId> for String {
     fn from(id: KeyId) -> Self {
-        id.0.into()
+        id.as_str().to_owned()
     }
 }
 
@@ -97,7 +100,7 @@ impl ApiKey {
         let body = format!("{PREFIX}{id}_{secret}");
         let checksum = checksum(&body);
         Self {
-            id: KeyId(id.into()),
+            id: KeyId::parse(id).expect("letters and digits"),
             text: format!("{body}{checksum}").into(),
         }
     }
@@ -317,6 +320,61 @@ impl Scope {
     }
 }
 
+/// A set of scopes; a list in text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Whether it is there.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & Self::bit(scope) != 0
+    }
+
+    /// Those that are there, in the order of [`Scope::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn bit(scope: Scope) -> u8 {
+        match scope {
+            Scope::Ingest => 1,
+            Scope::Read => 2,
+            Scope::Manage => 4,
+            Scope::Platform => 8,
+        }
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | Self::bit(scope)))
+    }
+}
+
+impl<const N: usize> From<[Scope; N]> for Scopes {
+    fn from(scopes: [Scope; N]) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<Vec<Scope>> for Scopes {
+    fn from(scopes: Vec<Scope>) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<Scopes> for Vec<Scope> {
+    fn from(scopes: Scopes) -> Self {
+        scopes.iter().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -371,6 +429,14 @@ mod tests {
         let secret = &key.reveal()[17..];
         let printed = format!("{key:?} {:?} {:?}", pepper("p"), key.digest(&pepper("p")));
         assert!(!printed.contains(secret) && !printed.contains("ppp"), "{printed}");
+    }
+
+    #[test]
+    fn scopes_are_a_set_in_one_order() {
+        let scopes: Scopes = serde_json::from_str(r#"["read","ingest","read"]"#).unwrap();
+        assert_eq!(scopes, Scopes::from([Scope::Ingest, Scope::Read]));
+        assert_eq!(serde_json::to_string(&scopes).unwrap(), r#"["ingest","read"]"#);
+        assert!(Scopes::default().is_empty() && !scopes.contains(Scope::Manage));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Names of tenants.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// Name of a tenant. Holding one proves it is valid: 1 to 64 bytes of `a-z 0-9 -`, starting with a letter.
+/// Name of a tenant; clones share it. Holding one proves it is valid: 1 to 64 bytes of `a-z 0-9 -`, starting with a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TenantId(Box<str>);
+pub struct TenantId(Arc<str>);
 
 /// Why a text is no name of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +70,7 @@ impl TryFrom<String> for TenantId {
 
 impl From<TenantId> for String {
     fn from(tenant: TenantId) -> Self {
-        tenant.0.into()
+        tenant.as_str().to_owned()
     }
 }
 

@@ -5,6 +5,9 @@ use crate::source::Lane;
 /// Control records: compacted, one partition.
 pub const CONTROL: &str = "sluice.control";
 
+/// Who changed what in the control topic: one partition, kept by age.
+pub const AUDIT: &str = "sluice.audit";
+
 /// Events that were acknowledged.
 pub const fn accepted(lane: Lane) -> &'static str {
     match lane {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::attributes::Attributes;
 use crate::draft::Draft;
 use crate::event::{ApiRequest, Body, ErrorReport, Event, Generic, Kind, Priority, Severity, UserAction};
@@ -35,7 +37,8 @@ pub struct Receipt<'a> {
 }
 
 /// What is done about a time too far in the future.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FuturePolicy {
     /// The time of receipt takes its place, with a warning.
     #[default]

@@ -3,6 +3,8 @@
 //! Looking a key up is a read in memory. It happens before the body is read. A stream that outlives the look-up asks
 //! [`Access::recheck`] from time to time.
 
+mod denials;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +14,8 @@ use axum::body::Body;
 use axum::response::Response;
 use chassis::clock::Clock;
 use control::View;
-use domain::control::Caller;
-use domain::key::{Peppers, Scope};
+use domain::control::{Caller, Denied, State};
+use domain::key::{ApiKey, KeyId, Peppers, Scope};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use futures::future::{Either, Ready, ready};
@@ -21,6 +23,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tower::{Layer, Service};
 
+use self::denials::Denials;
 use crate::error::{ApiError, ErrorCode};
 use crate::layers::Whose;
 use crate::protocol::Protocol;
@@ -29,6 +32,8 @@ use crate::protocol::Protocol;
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 const BEARER: &str = "bearer";
+/// When to ask again where keys can't be checked.
+const STALE_RETRY_MS: u32 = 2_000;
 
 /// What is needed to tell who makes a call. Clones share it.
 #[derive(Clone)]
@@ -36,33 +41,48 @@ pub struct Access {
     view: View,
     peppers: Arc<Peppers>,
     clock: Arc<dyn Clock>,
+    denials: Arc<Denials>,
 }
 
 impl Access {
     /// Access for the keys of `view`.
     pub fn new(view: View, peppers: Arc<Peppers>, clock: Arc<dyn Clock>) -> Self {
-        Self { view, peppers, clock }
+        Self {
+            view,
+            peppers,
+            clock,
+            denials: Arc::default(),
+        }
     }
 
-    /// Who makes a call with these headers.
+    /// Who makes a call with these headers. A key that opens nothing is always answered in the same words; the log
+    /// tells why.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let presented = presented(headers)?;
-        self.view
-            .state()
+        self.state()?
             .authenticate(presented, &self.peppers, self.now())
-            .map_err(|denied| unauthenticated(denied.to_string()))
+            .map_err(|denied| self.refuse(denied, ApiKey::parse(presented).ok().map(|key| *key.id())))
     }
 
     /// Whether the key that opened a call would still open it: not revoked and not expired meanwhile.
     pub fn recheck(&self, caller: &Caller) -> Result<(), ApiError> {
-        let key = caller.key();
-        if self.view.state().is_revoked(&key.id) {
-            return Err(unauthenticated("key is revoked"));
-        }
-        if key.expires_at.is_some_and(|expires_at| expires_at <= self.now()) {
-            return Err(unauthenticated("key is expired"));
-        }
-        Ok(())
+        self.state()?
+            .recheck(caller, self.now())
+            .map_err(|denied| self.refuse(denied, Some(caller.key().id)))
+    }
+
+    /// Tenants and keys, unless what is known of them is too old: a key may be revoked meanwhile.
+    fn state(&self) -> Result<Arc<State>, ApiError> {
+        self.view.current().map_err(|stale| {
+            tracing::debug!(%stale, "request refused");
+            let detail = "keys can't be checked now: the service has heard nothing of changes for too long";
+            ApiError::new(ErrorCode::Unavailable, detail).with_retry_after(STALE_RETRY_MS)
+        })
+    }
+
+    fn refuse(&self, denied: Denied, id: Option<KeyId>) -> ApiError {
+        self.denials.tell(denied, id);
+        unauthenticated("the key is not valid")
     }
 
     /// A layer that lets in who has a live key, and puts the [`Caller`] into the extensions of the request.

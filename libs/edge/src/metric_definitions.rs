@@ -19,6 +19,9 @@ pub const CONNECTIONS: &str = "sluice_http_connections";
 pub const STALLED_CONNECTIONS: &str = "sluice_http_stalled_connections_total";
 /// Counter of connections closed because the greeting of TLS failed. Labels: `listener`, `cause` (`refused`, `silent`).
 pub const FAILED_HANDSHAKES: &str = "sluice_tls_failed_handshakes_total";
+/// Counter of keys that opened nothing. Labels: `reason` (`malformed`, `checksum`, `unknown`, `revoked`, `expired`,
+/// `closed`).
+pub const DENIED_KEYS: &str = "sluice_denied_keys_total";
 
 /// Tells the recorder of this process what the metrics mean.
 pub fn describe() {
@@ -36,4 +39,5 @@ pub fn describe() {
         Unit::Count,
         "connections closed because the greeting of TLS failed"
     );
+    describe_counter!(DENIED_KEYS, Unit::Count, "keys that opened nothing");
 }

@@ -3,6 +3,7 @@
 //! Each case gets a [`Fixture`] of its own: a log with empty topics. Cases wait for conditions with a deadline
 //! that is generous enough for a log on other machines; that nothing happens they watch for a short while.
 
+mod fenced;
 mod groups;
 mod log;
 mod runner;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
+pub use self::fenced::*;
 pub use self::groups::*;
 pub use self::log::*;
 pub use self::runner::*;
@@ -34,12 +36,17 @@ pub const PARTITIONS: u32 = 4;
 pub type Reopen =
     Box<dyn Fn(Arc<dyn Log>) -> Pin<Box<dyn Future<Output = Arc<dyn Log>> + Send>> + Send + Sync>;
 
+/// Another process's handle on a log; the same handle where a log has one process.
+pub type Another = Box<dyn Fn(&Arc<dyn Log>) -> Arc<dyn Log> + Send + Sync>;
+
 /// A log for one case.
 pub struct Fixture {
-    /// The log. No other handle of it is around.
+    /// The log. No other handle of it is around, unless the case made one.
     pub log: Arc<dyn Log>,
     /// An empty topic with [`PARTITIONS`] partitions, not compacted.
     pub topic: String,
+    /// An empty topic with one partition, compacted.
+    pub compacted: String,
     /// A group that nobody else uses.
     pub group: String,
     /// A record with a value of this size or more is too large.
@@ -49,6 +56,8 @@ pub struct Fixture {
     pub max_in_flight_bytes: usize,
     /// Closes and opens the log.
     pub reopen: Reopen,
+    /// Makes the log of another process.
+    pub another: Another,
 }
 
 impl Fixture {
@@ -90,6 +99,15 @@ macro_rules! log_conformance {
             broken_sequence_appends_nothing_more,
             dropped_call_breaks_the_sequence,
             dropped_call_in_the_queue_breaks_the_sequence,
+            call_of_a_writer_keeps_its_order_over_topics,
+            older_holder_of_a_name_appends_nothing,
+            names_have_writers_of_their_own,
+            refused_call_of_a_writer_appends_nothing,
+            readers_see_a_call_of_a_writer_whole,
+            reading_on_gets_to_the_end_behind_a_writer,
+            removal_of_a_key_is_read_as_an_empty_value,
+            plain_appends_go_on_beside_a_writer,
+            name_is_taken_from_a_writer_at_work,
             commits_survive_reopening,
             each_record_goes_to_exactly_one_member,
             commit_is_remembered_by_the_next_member,

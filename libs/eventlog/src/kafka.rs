@@ -7,6 +7,7 @@
 //! - [`config`](Config): settings; `connection`: what all clients have in common, and names on the wire.
 //! - `appends`: independent records; `sequence`: appends that break at the first failure; `producer`: the client of
 //!   both, with its thread; `calls`: who waits for what; `results`: what a call is answered.
+//! - `fenced`: appends under a name that has one writer at a time, all or none of a call.
 //! - `metadata`: partitions and offsets; `readers` and `reader`: reading without a group.
 //! - `consumer`: members of groups.
 //! - `topics`: making topics and checking them.
@@ -18,6 +19,7 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+mod fenced;
 mod metadata;
 mod producer;
 mod reader;
@@ -35,6 +37,7 @@ use async_trait::async_trait;
 
 use self::appends::Appends;
 pub use self::config::{Config, Sasl, SaslMechanism, Security, Tls};
+use self::fenced::Held;
 use self::metadata::Metadata;
 use self::readers::Readers;
 use self::sequence::Ordered;
@@ -59,7 +62,7 @@ pub struct ConnectError {
 #[derive(Clone)]
 pub struct Kafka(Arc<Inner>);
 
-/// What the handles share, and the sequences.
+/// What the handles share, the sequences, and the holders of names.
 struct Inner {
     config: Arc<Config>,
     in_flight: InFlight,
@@ -114,9 +117,7 @@ impl Log for Kafka {
     }
 
     async fn fence(&self, name: &str) -> Result<Box<dyn Fenced>, Error> {
-        Err(Error::Unavailable {
-            reason: format!("the name {name} can't be taken"),
-        })
+        Ok(Box::new(Held::take(self.0.clone(), name).await?))
     }
 
     async fn partitions(&self, topic: &str) -> Result<u32, Error> {

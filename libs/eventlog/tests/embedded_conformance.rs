@@ -13,17 +13,19 @@ use tempfile::TempDir;
 
 fn config() -> Config {
     let ticks = AtomicI64::new(1_700_000_000_000);
-    let topic = TopicConfig {
-        name: "events".to_owned(),
-        partitions: PARTITIONS,
-        retention: Retention::Age(Duration::from_hours(1)),
+    let topic = |name: &str, partitions, retention| TopicConfig {
+        name: name.to_owned(),
+        partitions,
+        retention,
     };
+    let events = topic("events", PARTITIONS, Retention::Age(Duration::from_hours(1)));
+    let compacted = topic("compacted", 1, Retention::Compact);
     Config {
         max_record_bytes: 64 << 10,
         max_in_flight_bytes: 1 << 20,
         delivery_bytes: 8 << 10,
         ..Config::new(
-            vec![topic],
+            vec![events, compacted],
             Arc::new(move || ticks.fetch_add(1, Ordering::Relaxed)),
         )
     }
@@ -35,9 +37,11 @@ fn fixture() -> Fixture {
     Fixture {
         log,
         topic: "events".to_owned(),
+        compacted: "compacted".to_owned(),
         group: "group".to_owned(),
         max_record_bytes: 64 << 10,
         max_in_flight_bytes: 1 << 20,
+        another: Box::new(Arc::clone),
         // The closure keeps the directory.
         reopen: Box::new(move |log| {
             drop(log);

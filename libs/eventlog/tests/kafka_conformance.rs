@@ -25,18 +25,23 @@ fn config() -> Config {
 async fn fixture() -> Fixture {
     let config = config();
     let log = Kafka::connect(config.clone()).unwrap();
-    let topic = TopicSpec {
-        name: "events".to_owned(),
-        partitions: PARTITIONS,
-        retention: Retention::Age(Duration::from_hours(1)),
+    let topic = |name: &str, partitions, retention| TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        retention,
     };
-    log.create_topics(&[topic], 1, 1).await.unwrap();
+    let events = topic("events", PARTITIONS, Retention::Age(Duration::from_hours(1)));
+    let compacted = topic("compacted", 1, Retention::Compact);
+    log.create_topics(&[events, compacted], 1, 1).await.unwrap();
+    let elsewhere = config.clone();
     Fixture {
         log: Arc::new(log),
         topic: "events".to_owned(),
+        compacted: "compacted".to_owned(),
         group: "group".to_owned(),
         max_record_bytes: MAX_RECORD_BYTES,
         max_in_flight_bytes: MAX_IN_FLIGHT_BYTES,
+        another: Box::new(move |_| Arc::new(Kafka::connect(elsewhere.clone()).unwrap())),
         reopen: Box::new(move |log| {
             drop(log);
             let config = config.clone();

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chassis::clock::{self, Clock};
 use chassis::lifecycle::Tasks;
+use chassis::ops::Check;
 use chassis::random::{self, Random};
-use control::{Follower, View, Writer};
+use control::{Follower, Heart, View, Writer};
 use domain::key::Peppers;
 use domain::seal::Sealer;
 use domain::time::Millis;
@@ -44,7 +45,27 @@ impl ControlPlane {
         }
     }
 
-    /// Reads the control topic to its end, and follows it from then on as the task `control`.
+    /// Follows the control topic of a log that other processes share, from where it was read to, as the tasks `control`
+    /// and `heart`. What is known gets old unless the log is heard, which the check tells.
+    pub(crate) fn beating(
+        log: Arc<dyn Log>,
+        (follower, heart): (Follower, Heart),
+        peppers: Arc<Peppers>,
+        tasks: &Tasks,
+        check: Check,
+    ) -> Self {
+        let plane = Self::new(log, follower.view(), peppers);
+        tasks.attend("control", follower.run(tasks.shutdown().abort.clone()));
+        let drain = tasks.shutdown().drain.clone();
+        tasks.spawn("heart", async move {
+            heart.run(check, drain).await;
+            Ok::<(), control::Error>(())
+        });
+        plane
+    }
+
+    /// Reads the control topic of a log within this process to its end, and follows it from then on as the task
+    /// `control`.
     pub(crate) async fn follow(
         log: Arc<dyn Log>,
         peppers: Arc<Peppers>,
@@ -57,7 +78,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Changes tenants and keys. A system has one process that does.
+    /// Changes tenants, keys and limits.
     pub(crate) fn writer(&self) -> Writer {
         let (log, view, peppers) = (self.log.clone(), self.view.clone(), self.peppers.clone());
         Writer::new(log, view, peppers, self.clock.clone(), self.random.clone())

@@ -10,7 +10,7 @@ use chassis::clock::Clock;
 use chassis::random::System;
 use control::View;
 use domain::control::{KeyRecord, Record, State, TenantRecord};
-use domain::key::{ApiKey, Pepper, Peppers, Scope};
+use domain::key::{ApiKey, Pepper, Peppers, Scope, Scopes};
 use domain::seal::Sealer;
 use domain::source::FIRST_GENERATION;
 use domain::tenant::TenantId;
@@ -106,17 +106,19 @@ impl Searcher {
             id: self.tenant.clone(),
             name: "big".into(),
             created_at,
+            closed_at: None,
             version: 1,
         }));
         state.apply(Record::Key(KeyRecord {
-            id: self.key.id().clone(),
+            id: *self.key.id(),
             tenant: Some(self.tenant.clone()),
             name: "bench".into(),
-            scopes: vec![Scope::Read],
+            scopes: Scopes::from([Scope::Read]),
             created_at,
             expires_at: None,
             pepper: peppers.first().id().into(),
             digest: self.key.digest(peppers.first()),
+            replaces: None,
             version: 1,
         }));
         state

@@ -8,7 +8,7 @@ use chassis::random::Seeded;
 use control::View;
 use domain::control::{KeyRecord, Record, State, TenantRecord};
 use domain::cursor::Order;
-use domain::key::{ApiKey, Pepper, Peppers, Scope};
+use domain::key::{ApiKey, Pepper, Peppers, Scope, Scopes};
 use domain::record::Enriched;
 use domain::seal::Sealer;
 use domain::tenant::TenantId;
@@ -179,20 +179,22 @@ fn state(tenants: &[TenantId], peppers: &Peppers) -> State {
     for (number, tenant) in tenants.iter().enumerate() {
         state.apply(Record::Tenant(TenantRecord {
             id: tenant.clone(),
-            name: tenant.to_string(),
+            name: tenant.as_str().into(),
             created_at: Millis::EPOCH,
+            closed_at: None,
             version: 1,
         }));
         let key = key(number);
         state.apply(Record::Key(KeyRecord {
-            id: key.id().clone(),
+            id: *key.id(),
             tenant: Some(tenant.clone()),
             name: "test".into(),
-            scopes: vec![Scope::Read],
+            scopes: Scopes::from([Scope::Read]),
             created_at: Millis::EPOCH,
             expires_at: None,
             pepper: peppers.first().id().into(),
             digest: key.digest(peppers.first()),
+            replaces: None,
             version: 1,
         }));
     }

@@ -1,107 +1,100 @@
-//! All tenants and keys, and the answer to "who is this?".
+//! The fold of the control topic: tenants, keys, limits, spreads and services as they are.
+//!
+//! A clone shares with the original what has not changed, so showing each change to all readers is cheap.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::record::{KeyRecord, Record, TenantRecord, TopicsRecord};
-use crate::key::{ApiKey, Digest, InvalidKey, KeyId, Peppers, Scope};
+use super::record::{Entity, Record, TopicsRecord};
+use super::shards::Shards;
+use super::{KeyRecord, LimitsRecord, Revocation, ServiceRecord, SpreadRecord, TenantRecord};
+use crate::key::KeyId;
 use crate::source::FIRST_GENERATION;
 use crate::tenant::TenantId;
 use crate::time::Millis;
 
+type Services = Arc<BTreeMap<Box<str>, Arc<ServiceRecord>>>;
+
 /// The fold of the control topic so far.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    tenants: BTreeMap<TenantId, TenantRecord>,
-    keys: HashMap<KeyId, Arc<KeyRecord>>,
-    revoked: HashSet<KeyId>,
+    tenants: Shards<TenantId, Arc<TenantRecord>>,
+    keys: Shards<KeyId, Arc<KeyRecord>>,
+    revoked: Shards<KeyId, Millis>,
+    limits: Shards<TenantId, Arc<LimitsRecord>>,
+    spreads: Shards<TenantId, Arc<SpreadRecord>>,
+    services: Shards<TenantId, Services>,
     topics: Option<TopicsRecord>,
 }
 
-/// Who makes a call: the holder of a live key.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    key: Arc<KeyRecord>,
-}
-
-/// Why a presented key does not open anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// It is no key at all.
-    #[error("{0}")]
-    Malformed(#[from] InvalidKey),
-    /// No key has this text. The same answer whether the id is known or not.
-    #[error("key is unknown")]
-    Unknown,
-    /// It was revoked.
-    #[error("key is revoked")]
-    Revoked,
-    /// Its time is over.
-    #[error("key is expired")]
-    Expired,
-}
-
-impl Caller {
-    /// The key.
-    pub fn key(&self) -> &KeyRecord {
-        &self.key
-    }
-
-    /// Whose data it may touch; a platform key has no tenant of its own.
-    pub fn tenant(&self) -> Option<&TenantId> {
-        self.key.tenant.as_ref()
-    }
-
-    /// Whether it may be used for this.
-    pub fn may(&self, scope: Scope) -> bool {
-        self.key.scopes.contains(&scope)
-    }
-}
-
 impl State {
-    /// Folds the next record in.
+    /// Folds the next record in. Tenants, keys and revocations are never removed; heartbeats are not of the state.
     pub fn apply(&mut self, record: Record) {
         match record {
-            Record::Tenant(tenant) => {
-                self.tenants.insert(tenant.id.clone(), tenant);
-            }
+            Record::Tenant(tenant) => self.tenants.insert(tenant.id.clone(), Arc::new(tenant)),
             Record::Key(key) => {
-                self.keys.insert(key.id.clone(), Arc::new(key));
+                let key = self.sharing_its_tenant(key);
+                self.keys.insert(key.id, Arc::new(key));
             }
             Record::Revocation(revocation) => {
-                self.revoked.insert(revocation.key);
+                // The first one counts: a later one may not move it.
+                if !self.revoked.contains(&revocation.key) {
+                    self.revoked.insert(revocation.key, revocation.revoked_at);
+                }
             }
+            Record::Limits(limits) => self.limits.insert(limits.tenant.clone(), Arc::new(limits)),
+            Record::Spread(spread) => self.spreads.insert(spread.tenant.clone(), Arc::new(spread)),
+            Record::Service(service) => self.insert_service(service),
             Record::Topics(topics) => self.topics = Some(topics),
-            Record::Unknown => {}
+            Record::Removed(Entity::Limits(tenant)) => self.limits.remove(&tenant),
+            Record::Removed(Entity::Service(tenant, name)) => self.remove_service(&tenant, &name),
+            Record::Removed(_) | Record::Heartbeat(_) | Record::Unknown => {}
         }
     }
 
-    /// Who presents this key. Takes the same time for unknown ids and wrong secrets.
-    pub fn authenticate(&self, presented: &str, peppers: &Peppers, now: Millis) -> Result<Caller, Denied> {
-        let presented = ApiKey::parse(presented)?;
-        let record = self.keys.get(presented.id());
-        let pepper = record.and_then(|record| peppers.get(&record.pepper));
-        let expected = record
-            .filter(|_| pepper.is_some())
-            .map_or(Digest::NONE, |record| record.digest);
-        let matches = presented
-            .digest(pepper.unwrap_or(peppers.first()))
-            .matches(&expected);
-        let key = record.filter(|_| matches).ok_or(Denied::Unknown)?;
-        if self.revoked.contains(&key.id) {
-            return Err(Denied::Revoked);
-        }
-        if key.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(Denied::Expired);
-        }
-        if key
-            .tenant
-            .as_ref()
-            .is_some_and(|tenant| !self.tenants.contains_key(tenant))
-        {
-            return Err(Denied::Unknown);
-        }
-        Ok(Caller { key: Arc::clone(key) })
+    /// The record of this entity as it is, to compare with and to show.
+    pub fn record(&self, entity: &Entity) -> Option<Record> {
+        Some(match entity {
+            Entity::Tenant(id) => Record::Tenant(self.tenant(id)?.clone()),
+            Entity::Key(id) => Record::Key(self.key(id)?.clone()),
+            Entity::Revocation(id) => Record::Revocation(Revocation {
+                key: *id,
+                revoked_at: self.revoked_at(id)?,
+            }),
+            Entity::Limits(id) => Record::Limits(self.limits(id)?.clone()),
+            Entity::Spread(id) => Record::Spread(self.spread(id)?.clone()),
+            Entity::Service(id, name) => Record::Service(self.service(id, name)?.clone()),
+            Entity::Topics => Record::Topics(self.topics.clone()?),
+            Entity::Heartbeat(_) | Entity::Unknown => return None,
+        })
+    }
+
+    /// All records, in the order of their keys in the topic.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let mut entities: Vec<(String, Entity)> = self
+            .entities()
+            .filter_map(|entity| Some((entity.log_key()?, entity)))
+            .collect();
+        entities.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        entities
+            .into_iter()
+            .filter_map(|(_, entity)| self.record(&entity))
+    }
+
+    fn entities(&self) -> impl Iterator<Item = Entity> {
+        let services = self.services.iter().flat_map(|(tenant, services)| {
+            services
+                .keys()
+                .map(|name| Entity::Service(tenant.clone(), name.clone()))
+        });
+        let topics = self.topics.iter().map(|_| Entity::Topics);
+        topics
+            .chain(self.tenants.iter().map(|(id, _)| Entity::Tenant(id.clone())))
+            .chain(self.keys.iter().map(|(id, _)| Entity::Key(*id)))
+            .chain(self.revoked.iter().map(|(id, _)| Entity::Revocation(*id)))
+            .chain(self.limits.iter().map(|(id, _)| Entity::Limits(id.clone())))
+            .chain(self.spreads.iter().map(|(id, _)| Entity::Spread(id.clone())))
+            .chain(services)
     }
 
     /// The topics of events as somebody last said; none where they are those of the beginning.
@@ -116,170 +109,100 @@ impl State {
             .map_or(FIRST_GENERATION, |topics| topics.generation)
     }
 
-    /// All tenants, by id.
+    /// All tenants, in no order.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantRecord> {
-        self.tenants.values()
+        self.tenants.iter().map(|(_, tenant)| tenant.as_ref())
     }
 
     /// The tenant of this id.
     pub fn tenant(&self, id: &TenantId) -> Option<&TenantRecord> {
-        self.tenants.get(id)
+        self.tenants.get(id).map(AsRef::as_ref)
     }
 
     /// All keys, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &KeyRecord> {
-        self.keys.values().map(AsRef::as_ref)
+        self.keys.iter().map(|(_, key)| key.as_ref())
+    }
+
+    /// How many keys there are.
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
     }
 
     /// The key of this id.
     pub fn key(&self, id: &KeyId) -> Option<&KeyRecord> {
-        self.keys.get(id).map(AsRef::as_ref)
+        self.key_record(id).map(AsRef::as_ref)
+    }
+
+    pub(super) fn key_record(&self, id: &KeyId) -> Option<&Arc<KeyRecord>> {
+        self.keys.get(id)
     }
 
     /// Whether this key was revoked.
     pub fn is_revoked(&self, id: &KeyId) -> bool {
         self.revoked.contains(id)
     }
+
+    /// When this key was revoked.
+    pub fn revoked_at(&self, id: &KeyId) -> Option<Millis> {
+        self.revoked.get(id).copied()
+    }
+
+    /// The limits of a tenant that has some of its own.
+    pub fn limits(&self, tenant: &TenantId) -> Option<&LimitsRecord> {
+        self.limits.get(tenant).map(AsRef::as_ref)
+    }
+
+    /// The spread of a tenant that has steps.
+    pub fn spread(&self, tenant: &TenantId) -> Option<&SpreadRecord> {
+        self.spreads.get(tenant).map(AsRef::as_ref)
+    }
+
+    /// The services of a tenant, by name.
+    pub fn services(&self, tenant: &TenantId) -> impl Iterator<Item = &ServiceRecord> {
+        let services = self.services.get(tenant);
+        services
+            .into_iter()
+            .flat_map(|services| services.values().map(AsRef::as_ref))
+    }
+
+    /// The service of this name.
+    pub fn service(&self, tenant: &TenantId, name: &str) -> Option<&ServiceRecord> {
+        self.services.get(tenant)?.get(name).map(AsRef::as_ref)
+    }
+
+    /// Many keys have one tenant: they share its name.
+    fn sharing_its_tenant(&self, key: KeyRecord) -> KeyRecord {
+        let shared = key
+            .tenant
+            .as_ref()
+            .and_then(|id| self.tenant(id))
+            .map(|tenant| tenant.id.clone());
+        KeyRecord {
+            tenant: shared.or(key.tenant),
+            ..key
+        }
+    }
+
+    fn insert_service(&mut self, service: ServiceRecord) {
+        let mut services = self.services.get(&service.tenant).cloned().unwrap_or_default();
+        let tenant = service.tenant.clone();
+        Arc::make_mut(&mut services).insert(service.name.clone(), Arc::new(service));
+        self.services.insert(tenant, services);
+    }
+
+    fn remove_service(&mut self, tenant: &TenantId, name: &str) {
+        let Some(mut services) = self.services.get(tenant).cloned() else {
+            return;
+        };
+        Arc::make_mut(&mut services).remove(name);
+        if services.is_empty() {
+            self.services.remove(tenant);
+        } else {
+            self.services.insert(tenant.clone(), services);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::record::Revocation;
-    use super::*;
-    use crate::key::Pepper;
-
-    const NOW: Millis = Millis::from_ms(1_000);
-
-    fn peppers() -> Peppers {
-        Peppers::new(
-            Pepper::new("p1", &[1; 32]).unwrap(),
-            vec![Pepper::new("p0", &[2; 32]).unwrap()],
-        )
-    }
-
-    fn key(seed: u8) -> ApiKey {
-        ApiKey::generate(&[seed; ApiKey::RANDOM_BYTES])
-    }
-
-    fn record(key: &ApiKey, pepper: &str) -> KeyRecord {
-        KeyRecord {
-            id: key.id().clone(),
-            tenant: Some(TenantId::parse("demo").unwrap()),
-            name: "test".into(),
-            scopes: vec![Scope::Ingest],
-            created_at: NOW,
-            expires_at: None,
-            pepper: pepper.into(),
-            digest: key.digest(peppers().get(pepper).unwrap()),
-            version: 1,
-        }
-    }
-
-    fn state(records: impl IntoIterator<Item = Record>) -> State {
-        let mut state = State::default();
-        let tenant = TenantRecord {
-            id: TenantId::parse("demo").unwrap(),
-            name: "Demo".into(),
-            created_at: NOW,
-            version: 1,
-        };
-        for record in std::iter::once(Record::Tenant(tenant)).chain(records) {
-            // Through the bytes, as in the topic.
-            let (key, value) = (record.log_key().unwrap(), record.log_value().unwrap());
-            state.apply(Record::decode(key.as_bytes(), &value).unwrap());
-        }
-        state
-    }
-
-    #[test]
-    fn a_live_key_of_any_pepper_tells_its_tenant_and_scopes() {
-        let state = state([
-            Record::Key(record(&key(1), "p1")),
-            Record::Key(record(&key(2), "p0")),
-        ]);
-        for seed in [1, 2] {
-            let caller = state.authenticate(key(seed).reveal(), &peppers(), NOW).unwrap();
-            assert_eq!(caller.tenant().unwrap().as_str(), "demo");
-            assert!(caller.may(Scope::Ingest) && !caller.may(Scope::Read));
-        }
-    }
-
-    #[test]
-    fn unknown_revoked_expired_and_malformed_keys_are_denied() {
-        let expired = KeyRecord {
-            expires_at: Some(NOW),
-            ..record(&key(3), "p1")
-        };
-        let orphan = KeyRecord {
-            tenant: Some(TenantId::parse("gone").unwrap()),
-            ..record(&key(4), "p1")
-        };
-        let revocation = Revocation {
-            key: key(1).id().clone(),
-            revoked_at: NOW,
-        };
-        let state = state([
-            Record::Revocation(revocation),
-            Record::Key(record(&key(1), "p1")),
-            Record::Key(expired),
-            Record::Key(orphan),
-        ]);
-        let denied = |text: &str| state.authenticate(text, &peppers(), NOW).unwrap_err();
-        assert_eq!(denied(key(1).reveal()), Denied::Revoked);
-        assert_eq!(denied(key(2).reveal()), Denied::Unknown);
-        assert_eq!(denied(key(3).reveal()), Denied::Expired);
-        assert_eq!(denied(key(4).reveal()), Denied::Unknown);
-        assert_eq!(denied("slk_"), Denied::Malformed(InvalidKey::Form));
-    }
-
-    #[test]
-    fn topics_are_the_first_until_somebody_raises_their_generation() {
-        assert_eq!(state([]).generation(), FIRST_GENERATION);
-        let raised = TopicsRecord {
-            generation: 3,
-            version: 2,
-        };
-        assert_eq!(state([Record::Topics(raised)]).generation(), 3);
-    }
-
-    #[test]
-    fn a_key_with_the_id_of_another_is_unknown() {
-        let forged = KeyRecord {
-            digest: key(2).digest(peppers().first()),
-            ..record(&key(1), "p1")
-        };
-        assert_eq!(
-            state([Record::Key(forged)])
-                .authenticate(key(1).reveal(), &peppers(), NOW)
-                .unwrap_err(),
-            Denied::Unknown
-        );
-    }
-
-    #[test]
-    fn a_key_whose_pepper_is_gone_is_unknown() {
-        let gone = KeyRecord {
-            pepper: "p9".into(),
-            ..record(&key(1), "p1")
-        };
-        assert_eq!(
-            state([Record::Key(gone)])
-                .authenticate(key(1).reveal(), &peppers(), NOW)
-                .unwrap_err(),
-            Denied::Unknown
-        );
-    }
-
-    #[test]
-    fn a_record_of_a_newer_version_is_passed_over_and_a_broken_one_is_named() {
-        assert!(matches!(
-            Record::decode(b"spread/demo", b"{}"),
-            Ok(Record::Unknown)
-        ));
-        let error = Record::decode(b"tenant/demo", b"{").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "control record \"tenant/demo\" does not decode"
-        );
-    }
-}
+mod tests;

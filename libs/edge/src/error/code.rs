@@ -69,6 +69,8 @@ error_codes! {
     RequestTimeout: "request_timeout", REQUEST_TIMEOUT, DeadlineExceeded, "The request took too long to arrive";
     /// There is one already.
     Conflict: "conflict", CONFLICT, AlreadyExists, "It exists already";
+    /// It was changed since the caller looked.
+    VersionConflict: "version_conflict", CONFLICT, Aborted, "Somebody changed it meanwhile";
     /// The body is larger than allowed.
     BodyTooLarge: "body_too_large", PAYLOAD_TOO_LARGE, ResourceExhausted, "The body is too large";
     /// The body has a type that is not taken here.

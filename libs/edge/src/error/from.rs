@@ -3,6 +3,7 @@
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use control::Class;
 use domain::fault::Code;
+use serde_json::Map;
 
 use super::{ApiError, ErrorCode, Violation};
 
@@ -13,6 +14,10 @@ impl From<control::Error> for ApiError {
     fn from(error: control::Error) -> Self {
         match error {
             control::Error::Conflict { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            control::Error::VersionMismatch { current, .. } => {
+                let extra = Map::from_iter([("current_version".to_owned(), current.into())]);
+                Self::new(ErrorCode::VersionConflict, error.to_string()).with_extra(extra)
+            }
             control::Error::NotFound { .. } => Self::new(ErrorCode::NotFound, error.to_string()),
             control::Error::Invalid { field, message } => Self::new(
                 ErrorCode::InvalidRequest,

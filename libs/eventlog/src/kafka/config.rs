@@ -24,7 +24,7 @@ pub struct Config {
     pub brokers: String,
     /// How this process is named in the logs and quotas of the brokers.
     pub client_id: String,
-    /// Put before the name of every topic and group, so that several systems share a cluster. May be empty.
+    /// Put before the name of every topic, group and writer (its transactional id), so that several systems share a cluster. May be empty.
     pub prefix: String,
     /// How connections are protected.
     pub security: Security,

@@ -108,6 +108,11 @@ impl Names {
     pub(super) fn group(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
+
+    /// What brokers call the name that one writer at a time has: its transactional id.
+    pub(super) fn writer(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
 }
 
 /// Listens to a client: what it says is for debugging, why it fails is kept to explain what fails because of it.

@@ -125,6 +125,9 @@ fn reason(code: Code) -> Option<&'static str> {
         Code::ClusterAuthorizationFailed => {
             "the brokers do not let this user write idempotently (operation IdempotentWrite on the cluster)"
         }
+        Code::TransactionalIdAuthorizationFailed => {
+            "the brokers do not let this user write transactions (operations Write and Describe on the transactional id)"
+        }
         Code::GroupAuthorizationFailed => "the brokers do not let this user use the group",
         Code::SaslAuthenticationFailed | Code::Authentication => {
             "the brokers refuse the name or the password"

@@ -21,11 +21,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::oneshot;
 
 use self::context::Context;
+pub(super) use self::settings::for_transactions;
 use super::calls::Outcome;
 use super::config::Config;
 use super::connection::Names;
@@ -194,7 +195,7 @@ impl Drop for Producer {
     }
 }
 
-fn no_client(reason: &str) -> Error {
+pub(super) fn no_client(reason: &str) -> Error {
     Error::Unavailable {
         reason: format!("can't make a kafka client: {reason}"),
     }
@@ -202,12 +203,13 @@ fn no_client(reason: &str) -> Error {
 
 /// The topic of the record before, as brokers call it: most calls are to one topic.
 #[derive(Default)]
-struct Wire {
+pub(super) struct Wire {
     topic: Option<(Arc<str>, String)>,
 }
 
 impl Wire {
-    fn of(&mut self, names: &Names, record: &NewRecord) -> &str {
+    /// What brokers call the topic of this record.
+    pub(super) fn of(&mut self, names: &Names, record: &NewRecord) -> &str {
         let known = self.topic.take().filter(|(topic, _)| *topic == record.to.topic);
         let (_, wire) = self
             .topic
@@ -216,13 +218,22 @@ impl Wire {
     }
 }
 
-fn produce(client: &Client, topic: &str, record: &NewRecord, number: usize) -> Result<(), KafkaError> {
+/// Hands a record to the client, which reports it by its number. An empty value goes as null: that is what removes
+/// a key from a compacted topic, and is read as empty everywhere.
+pub(super) fn produce<C: ProducerContext<DeliveryOpaque = usize>>(
+    client: &BaseProducer<C>,
+    topic: &str,
+    record: &NewRecord,
+    number: usize,
+) -> Result<(), KafkaError> {
     let partition = i32::try_from(record.to.partition)
         .map_err(|_too_large| KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition))?;
     let mut message = BaseRecord::with_opaque_to(topic, number)
         .partition(partition)
-        .key(&*record.key)
-        .payload(&*record.value);
+        .key(&*record.key);
+    if !record.value.is_empty() {
+        message = message.payload(&*record.value);
+    }
     if !record.headers.is_empty() {
         message = message.headers(headers(&record.headers));
     }

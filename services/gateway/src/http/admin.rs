@@ -16,7 +16,7 @@ use axum::http::Request;
 use axum::routing::{delete, get};
 use bytes::Bytes;
 use chassis::clock::Clock;
-use control::{View, Writer};
+use control::{By, View, Writer};
 use domain::control::Caller;
 use domain::key::Scope;
 use domain::tenant::TenantId;
@@ -69,6 +69,14 @@ impl Reach {
             Self::Own(own) => tenant == Some(own),
         }
     }
+}
+
+/// On whose behalf a change is made.
+fn by(caller: &Caller) -> By {
+    By::caller(
+        caller,
+        edge::request_id::current().map(|id| id.as_str().to_owned()),
+    )
 }
 
 /// The same for a tenant that exists and for one that does not.

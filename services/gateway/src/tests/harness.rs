@@ -15,8 +15,8 @@ use chassis::clock::Manual;
 use chassis::lifecycle::Shutdown;
 use chassis::ops::Readiness;
 use chassis::random::{Random, Seeded};
-use control::{Follower, NewKey, Writer};
-use domain::key::{Pepper, Peppers, Scope};
+use control::{By, Follower, NewKey, Writer};
+use domain::key::{Pepper, Peppers, Scope, Scopes};
 use domain::record::Accepted;
 use domain::seal::Sealer;
 use domain::source::{FIRST_GENERATION, Lane};
@@ -405,6 +405,7 @@ fn open(dir: &TempDir) -> Embedded {
     };
     let topics = vec![
         topic(topic::CONTROL, 1, Retention::Compact),
+        topic(topic::AUDIT, 1, hour),
         topic(topic::accepted(Lane::Standard), PARTITIONS, hour),
     ];
     let clock = Arc::new(move || ticks.fetch_add(1, Ordering::Relaxed));
@@ -415,7 +416,7 @@ async fn make_keys(writer: &Writer) -> Keys {
     let tenant = |name: &str| TenantId::parse(name).unwrap();
     for name in ["demo", "other"] {
         writer
-            .create_tenant(tenant(name), name.to_uppercase())
+            .create_tenant(&By::operator("test"), tenant(name), name.to_uppercase())
             .await
             .unwrap();
     }
@@ -424,10 +425,10 @@ async fn make_keys(writer: &Writer) -> Keys {
         let new = NewKey {
             tenant,
             name: scope.as_str().to_owned(),
-            scopes: vec![scope],
+            scopes: Scopes::from([scope]),
             expires_at: None,
         };
-        let (key, record) = writer.create_key(new).await.unwrap();
+        let (key, record) = writer.create_key(&By::operator("test"), new).await.unwrap();
         (key.reveal().to_owned(), record.id.to_string())
     };
     let (other, other_id) = make(Some("other"), Scope::Manage).await;

@@ -271,7 +271,11 @@ async fn a_revoked_key_ends_its_streams() {
     open.send(1, 1).await;
     assert_eq!(open.answer().await.number, 1);
     let id = KeyId::parse(&house.keys.ingest[4..16]).unwrap();
-    house.writer.revoke_key(&id).await.unwrap();
+    house
+        .writer
+        .revoke_key(&control::By::operator("test"), &id)
+        .await
+        .unwrap();
     open.send(2, 1).await;
     assert_eq!(open.end().await.code(), Code::Unauthenticated);
     house.stop().await;

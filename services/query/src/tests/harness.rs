@@ -13,7 +13,7 @@ use domain::control::{KeyRecord, Record, State, TenantRecord};
 use domain::enrich::Context;
 use domain::event::{Body as EventBody, Event, Generic, Priority, Severity};
 use domain::id::EventId;
-use domain::key::{ApiKey, Pepper, Peppers, Scope};
+use domain::key::{ApiKey, Pepper, Peppers, Scope, Scopes};
 use domain::record::Enriched;
 use domain::retention::Class;
 use domain::seal::Sealer;
@@ -282,31 +282,37 @@ fn made(seed: u8) -> ApiKey {
 
 fn state(peppers: &Peppers) -> State {
     let mut state = State::default();
-    let all = vec![Scope::Ingest, Scope::Read, Scope::Manage];
+    let all = Scopes::from([Scope::Ingest, Scope::Read, Scope::Manage]);
     for name in ["alpha", "beta"] {
         state.apply(Record::Tenant(TenantRecord {
             id: tenant(name),
             name: name.into(),
             created_at: NOW,
+            closed_at: None,
             version: 1,
         }));
-        state.apply(key_record(&key(name), Some(name), all.clone(), peppers));
+        state.apply(key_record(&key(name), Some(name), all, peppers));
     }
     for scope in [Scope::Ingest, Scope::Read, Scope::Manage] {
-        state.apply(key_record(&key_for(scope), Some("alpha"), vec![scope], peppers));
+        state.apply(key_record(
+            &key_for(scope),
+            Some("alpha"),
+            Scopes::from([scope]),
+            peppers,
+        ));
     }
     state.apply(key_record(
         &key_for(Scope::Platform),
         None,
-        vec![Scope::Platform],
+        Scopes::from([Scope::Platform]),
         peppers,
     ));
     state
 }
 
-fn key_record(key: &ApiKey, of: Option<&str>, scopes: Vec<Scope>, peppers: &Peppers) -> Record {
+fn key_record(key: &ApiKey, of: Option<&str>, scopes: Scopes, peppers: &Peppers) -> Record {
     Record::Key(KeyRecord {
-        id: key.id().clone(),
+        id: *key.id(),
         tenant: of.map(tenant),
         name: "test".into(),
         scopes,
@@ -314,6 +320,7 @@ fn key_record(key: &ApiKey, of: Option<&str>, scopes: Vec<Scope>, peppers: &Pepp
         expires_at: None,
         pepper: peppers.first().id().into(),
         digest: key.digest(peppers.first()),
+        replaces: None,
         version: 1,
     })
 }

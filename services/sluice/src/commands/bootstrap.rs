@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chassis::config;
-use control::NewKey;
+use control::{By, NewKey};
 use domain::control::State;
-use domain::key::{Peppers, Scope};
+use domain::key::{Peppers, Scope, Scopes};
 use domain::time::Millis;
 
 use crate::cli::Bootstrap;
@@ -28,13 +28,13 @@ pub(super) async fn run(args: Bootstrap) -> anyhow::Result<()> {
     let request = NewKey {
         tenant: None,
         name: NAME.to_owned(),
-        scopes: vec![Scope::Platform],
+        scopes: Scopes::from([Scope::Platform]),
         expires_at: None,
     };
     let (key, _) = control
         .plane
         .writer()
-        .create_key(request)
+        .create_key(&By::operator("keys bootstrap"), request)
         .await
         .context("making the key")?;
     output::line(key.reveal())?;
@@ -46,9 +46,9 @@ pub(super) async fn run(args: Bootstrap) -> anyhow::Result<()> {
 fn working(state: &State, peppers: &Peppers, now: Millis) -> Option<String> {
     let works = state.keys().find(|key| {
         let is_live = !state.is_revoked(&key.id) && key.expires_at.is_none_or(|expires_at| expires_at > now);
-        is_live && key.scopes.contains(&Scope::Platform) && peppers.get(&key.pepper).is_some()
+        is_live && key.scopes.contains(Scope::Platform) && peppers.get(&key.pepper).is_some()
     });
-    works.map(|key| key.name.clone())
+    works.map(|key| key.name.to_string())
 }
 
 #[cfg(test)]
@@ -68,14 +68,15 @@ mod tests {
         let key = ApiKey::generate(&[7; ApiKey::RANDOM_BYTES]);
         let peppers = peppers("p");
         KeyRecord {
-            id: key.id().clone(),
+            id: *key.id(),
             tenant: None,
-            name: "first".to_owned(),
-            scopes: vec![scope],
+            name: "first".into(),
+            scopes: Scopes::from([scope]),
             created_at: NOW,
             expires_at: None,
-            pepper: "p".to_owned(),
+            pepper: "p".into(),
             digest: key.digest(peppers.first()),
+            replaces: None,
             version: 1,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use chassis::config::Span;
 use chassis::telemetry;
-use control::{Class, Follower};
+use control::{By, Class, Follower};
 use domain::control::State;
 use domain::key::Peppers;
 use eventlog::Log;
@@ -120,7 +120,11 @@ impl Operator {
     pub(crate) async fn raise_generation(&self) -> anyhow::Result<u32> {
         let peppers = Arc::new(self.config.peppers("sluice migrate --new-generation")?);
         let control = self.control(peppers).await?;
-        Ok(control.plane.writer().raise_generation().await?)
+        Ok(control
+            .plane
+            .writer()
+            .raise_generation(&By::operator("migrate --new-generation"))
+            .await?)
     }
 
     fn replication(&self) -> Replication {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use chassis::clock;
 use chassis::lifecycle::{BoxError, Tasks};
 use chassis::ops::{self, Check, Readiness};
+use chassis::random;
 use chassis::telemetry::Metrics;
 use control::{Class, Follower};
 use eventlog::{Log, TopicPartition};
@@ -23,6 +25,9 @@ use super::redis::{self, Redis};
 use super::sockets::{Addresses, Api};
 use super::{Role, analytics, enrichment, gateway, query, retention};
 use crate::control_plane::ControlPlane;
+
+/// Whether what is known of tenants and keys is fresh.
+const CONTROL: &str = "control";
 
 /// A role that is about to start.
 pub(crate) struct Process {
@@ -139,12 +144,21 @@ impl Base {
     /// Tenants and keys, once they are read.
     pub(super) async fn control_plane(&self, log: &Arc<dyn Log>) -> anyhow::Result<ControlPlane> {
         let peppers = Arc::new(self.config.peppers(self.role.name())?);
-        let follow = async || ControlPlane::follow(log.clone(), peppers.clone(), &self.tasks).await;
-        let wait = Wait::forever(engines::KAFKA, None);
-        let plane = wait
-            .reach(|error| error.class() == Class::Transient, follow)
-            .await;
-        plane.context("reading the control topic")
+        let check = self.readiness.register(CONTROL);
+        let start = async || {
+            let (clock, random) = (Arc::new(clock::System), Arc::new(random::System));
+            Follower::start_with_heart(log.clone(), self.role.name(), clock, random).await
+        };
+        let wait = Wait::forever(engines::KAFKA, Some(&check));
+        let started = wait.reach(|error| error.class() == Class::Transient, start).await;
+        let started = started.context("reading the control topic")?;
+        Ok(ControlPlane::beating(
+            log.clone(),
+            started,
+            peppers,
+            &self.tasks,
+            check,
+        ))
     }
 
     /// The generation of the topics of events. One that is raised later is for the processes that start then.

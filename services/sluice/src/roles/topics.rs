@@ -1,10 +1,15 @@
 //! The topics that Kafka must have.
 
+use std::time::Duration;
+
 use domain::source::Lane;
 use domain::topic;
 use eventlog::kafka::{Demands, Retention, TopicSpec};
 
 use super::config::{Config, LEAST_IN_SYNC, LEAST_REPLICATION};
+
+/// For how long it is known who changed what.
+pub(crate) const KEEP_AUDIT: Duration = Duration::from_hours(24 * 400);
 
 /// How each topic is to be.
 pub(super) fn specs(config: &Config) -> Vec<TopicSpec> {
@@ -18,10 +23,16 @@ pub(super) fn specs(config: &Config) -> Vec<TopicSpec> {
         partitions: 1,
         retention: Retention::Compact,
     };
+    let audit = TopicSpec {
+        name: topic::AUDIT.to_owned(),
+        partitions: 1,
+        retention: Retention::Age(KEEP_AUDIT),
+    };
     vec![
         of_events(topic::accepted(Lane::Standard)),
         of_events(topic::enriched(Lane::Standard)),
         control,
+        audit,
     ]
 }
 

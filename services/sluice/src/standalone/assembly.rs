@@ -31,6 +31,7 @@ use super::first_start::{self, Keys};
 use super::welcome::{self, Addresses};
 use super::writable::Watch;
 use crate::control_plane::ControlPlane;
+use crate::roles::topics::KEEP_AUDIT;
 use crate::{output, secret_file};
 
 /// How often old records are looked for, and how long after a start first: what was not stored yet has that long.
@@ -286,10 +287,16 @@ fn log_config(config: &Config) -> eventlog::embedded::Config {
         partitions: 1,
         retention: Retention::Compact,
     };
+    let audit = TopicConfig {
+        name: topic::AUDIT.to_owned(),
+        partitions: 1,
+        retention: Retention::Age(KEEP_AUDIT),
+    };
     let topics = vec![
         of_events(topic::accepted(Lane::Standard)),
         of_events(topic::enriched(Lane::Standard)),
         control,
+        audit,
     ];
     let mut settings = eventlog::embedded::Config::new(topics, Arc::new(|| clock::System.now_ms()));
     settings.max_in_flight_bytes = config.log.in_flight.as_usize();

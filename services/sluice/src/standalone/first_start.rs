@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use chassis::random::Random;
-use control::{NewKey, View, Writer};
+use control::{By, NewKey, View, Writer};
 use domain::control::Denied;
-use domain::key::{ApiKey, Pepper, Peppers, Scope};
+use domain::key::{ApiKey, Pepper, Peppers, Scope, Scopes};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 
@@ -70,26 +70,30 @@ pub(super) struct Keys<'a> {
     pub(super) now: Millis,
 }
 
+fn by() -> By {
+    By::operator("first start")
+}
+
 impl Keys<'_> {
     /// Returns the keys that were made.
     pub(super) async fn ensure(&self) -> anyhow::Result<Vec<MadeKey>> {
         let demo = TenantId::parse("demo").expect("a valid name");
         if self.view.state().tenant(&demo).is_none() {
             self.writer
-                .create_tenant(demo.clone(), "Demo".to_owned())
+                .create_tenant(&by(), demo.clone(), "Demo".to_owned())
                 .await
                 .context("making the tenant demo")?;
         }
         let of_demo = NewKey {
             tenant: Some(demo),
             name: DEMO_FILE.to_owned(),
-            scopes: vec![Scope::Ingest, Scope::Read, Scope::Manage],
+            scopes: Scopes::from([Scope::Ingest, Scope::Read, Scope::Manage]),
             expires_at: None,
         };
         let of_platform = NewKey {
             tenant: None,
             name: PLATFORM_FILE.to_owned(),
-            scopes: vec![Scope::Platform],
+            scopes: Scopes::from([Scope::Platform]),
             expires_at: None,
         };
         let mut made = Vec::new();
@@ -109,14 +113,18 @@ impl Keys<'_> {
             return Ok(None);
         }
         let is_same =
-            |name: &str, tenant: &Option<TenantId>| *name == request.name && *tenant == request.tenant;
+            |name: &str, tenant: &Option<TenantId>| *name == *request.name && *tenant == request.tenant;
         let replaces = self
             .view
             .state()
             .keys()
             .any(|key| is_same(&key.name, &key.tenant));
         // The record first: a key that is in its file works.
-        let (key, _) = self.writer.create_key(request).await.context("making a key")?;
+        let (key, _) = self
+            .writer
+            .create_key(&by(), request)
+            .await
+            .context("making a key")?;
         secret_file::write(&path, &format!("{}\n", key.reveal()))
             .with_context(|| format!("writing {}", path.display()))?;
         Ok(Some(MadeKey { path, key, replaces }))
@@ -133,7 +141,7 @@ impl Keys<'_> {
             .authenticate(text.trim(), self.peppers, self.now)
         {
             Ok(_) => Ok(true),
-            Err(denied @ (Denied::Revoked | Denied::Expired)) => {
+            Err(denied @ (Denied::Revoked | Denied::Expired | Denied::Closed)) => {
                 tracing::warn!(file = %path.display(), %denied, "key file holds a key that does not work");
                 Ok(true)
             }
@@ -154,6 +162,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use std::fs;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use chassis::clock::System;
     use chassis::random;
@@ -174,7 +183,12 @@ mod tests {
             partitions: 1,
             retention: Retention::Compact,
         };
-        let config = embedded::Config::new(vec![control], Arc::new(|| NOW.as_ms()));
+        let audit = TopicConfig {
+            name: topic::AUDIT.into(),
+            partitions: 1,
+            retention: Retention::Age(Duration::from_hours(1)),
+        };
+        let config = embedded::Config::new(vec![control, audit], Arc::new(|| NOW.as_ms()));
         let log: Arc<dyn Log> = Arc::new(Embedded::open(dir.join("log"), config).unwrap());
         let peppers = Arc::new(pepper(dir, &random::System).unwrap());
         let follower = Follower::start(log.clone()).await.unwrap();

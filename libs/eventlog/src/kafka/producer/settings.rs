@@ -18,13 +18,47 @@ const METADATA_AGE: Duration = Duration::from_secs(30);
 /// How long one request may take before the connection is given up and made anew.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How old a transaction may get before the brokers abort it: so long may one that nobody ends hold readers up.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The settings of a producer of this kind.
 pub(super) fn for_producer(config: &Config, kind: Kind) -> ClientConfig {
+    match kind {
+        Kind::Independent => {
+            let mut client = idempotent(config, config.delivery_timeout);
+            client
+                .set("max.in.flight.requests.per.connection", "5")
+                .set("message.timeout.ms", ms(config.delivery_timeout));
+            client
+        }
+        // A broker that knows nothing of this producer takes a second batch although it has refused the first, and
+        // the client then takes the first for delivered, too. So no second one is on its way with the first.
+        Kind::Sequence { stall } => {
+            let mut client = idempotent(config, stall);
+            client
+                .set("max.in.flight.requests.per.connection", "1")
+                .set("enable.gapless.guarantee", "true")
+                .set("message.timeout.ms", "0");
+            client
+        }
+    }
+}
+
+/// The settings of a producer of transactions, of which the brokers let the newest of this id write.
+pub(in crate::kafka) fn for_transactions(config: &Config, id: &str) -> ClientConfig {
+    let patience = config.request_timeout.min(TRANSACTION_TIMEOUT);
+    let mut client = idempotent(config, patience);
+    client
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", ms(TRANSACTION_TIMEOUT))
+        // As for a sequence, an offset that was not told is that of a record that is there.
+        .set("max.in.flight.requests.per.connection", "1")
+        .set("message.timeout.ms", ms(patience));
+    client
+}
+
+fn idempotent(config: &Config, patience: Duration) -> ClientConfig {
     let mut client = client_config(config);
-    let patience = match kind {
-        Kind::Independent => config.delivery_timeout,
-        Kind::Sequence { stall } => stall,
-    };
     // A request that hangs is tried again within the patience of the caller.
     let request = REQUEST_TIMEOUT.min(patience / 3);
     client
@@ -45,17 +79,6 @@ pub(super) fn for_producer(config: &Config, kind: Kind) -> ClientConfig {
         .set("topic.metadata.refresh.interval.ms", ms(METADATA_AGE))
         .set("request.timeout.ms", ms(request))
         .set("socket.timeout.ms", ms(request + request / 4));
-    match kind {
-        Kind::Independent => client
-            .set("max.in.flight.requests.per.connection", "5")
-            .set("message.timeout.ms", ms(config.delivery_timeout)),
-        // A broker that knows nothing of this producer takes a second batch although it has refused the first, and
-        // the client then takes the first for delivered, too. So no second one is on its way with the first.
-        Kind::Sequence { .. } => client
-            .set("max.in.flight.requests.per.connection", "1")
-            .set("enable.gapless.guarantee", "true")
-            .set("message.timeout.ms", "0"),
-    };
     client
 }
 

@@ -8,7 +8,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::control::{Caller, KeyRecord};
-use domain::key::{KeyId, Scope};
+use domain::key::{KeyId, Scope, Scopes};
 use domain::tenant::TenantId;
 use domain::time::Millis;
 use edge::{ApiError, ErrorCode};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::Fields;
-use super::{Admin, Reach, other_tenant};
+use super::{Admin, Reach, by, other_tenant};
 use crate::openapi::schemas;
 use crate::refusal;
 
@@ -159,7 +159,7 @@ pub(crate) async fn create(
         scopes,
         expires_at,
     };
-    let (key, record) = admin.writer.create_key(request).await?;
+    let (key, record) = admin.writer.create_key(&by(&caller), request).await?;
     let created = CreatedKey {
         record: shown(&record, false),
         key: key.reveal().to_owned(),
@@ -195,7 +195,7 @@ pub(crate) async fn revoke(
         .key(&id)
         .filter(|record| reach.covers(record.tenant.as_ref()));
     record.ok_or_else(absent)?;
-    admin.writer.revoke_key(&id).await?;
+    admin.writer.revoke_key(&by(&caller), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,8 +203,8 @@ fn shown(record: &KeyRecord, revoked: bool) -> Key {
     Key {
         id: record.id.to_string(),
         tenant: record.tenant.as_ref().map(TenantId::to_string),
-        name: record.name.clone(),
-        scopes: record.scopes.iter().map(|scope| scope.as_str()).collect(),
+        name: record.name.to_string(),
+        scopes: record.scopes.iter().map(Scope::as_str).collect(),
         created_at: record.created_at.to_string(),
         expires_at: record.expires_at.map(|time| time.to_string()),
         revoked,
@@ -212,7 +212,7 @@ fn shown(record: &KeyRecord, revoked: bool) -> Key {
 }
 
 /// Scopes that suit the key: all of a tenant, or the platform's.
-fn scopes(fields: &mut Fields, of_tenant: bool) -> Option<Vec<Scope>> {
+fn scopes(fields: &mut Fields, of_tenant: bool) -> Option<Scopes> {
     let allowed: &[Scope] = if of_tenant {
         &[Scope::Ingest, Scope::Read, Scope::Manage]
     } else {
@@ -225,12 +225,9 @@ fn scopes(fields: &mut Fields, of_tenant: bool) -> Option<Vec<Scope>> {
         return None;
     };
     let read = |name: &String| Scope::parse(name).filter(|scope| allowed.contains(scope));
-    let scopes: Option<Vec<Scope>> = names.iter().map(read).collect();
-    let mut scopes = scopes.filter(|scopes| !scopes.is_empty());
-    if let Some(scopes) = &mut scopes {
-        scopes.sort_unstable();
-        scopes.dedup();
-    } else {
+    let scopes: Option<Scopes> = names.iter().map(read).collect();
+    let scopes = scopes.filter(|scopes| !scopes.is_empty());
+    if scopes.is_none() {
         let allowed: Vec<_> = allowed.iter().map(|scope| scope.as_str()).collect();
         let whose = if of_tenant {
             "a key of a tenant"

@@ -10,8 +10,8 @@ use edge::{ApiError, require};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Admin;
 use super::fields::Fields;
+use super::{Admin, by};
 use crate::openapi::schemas;
 
 /// A tenant.
@@ -50,7 +50,7 @@ impl From<&TenantRecord> for Tenant {
     fn from(record: &TenantRecord) -> Self {
         Self {
             id: record.id.to_string(),
-            name: record.name.clone(),
+            name: record.name.to_string(),
             created_at: record.created_at.to_string(),
         }
     }
@@ -69,8 +69,11 @@ pub(crate) async fn list(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Tenants>, ApiError> {
     require(&caller, Scope::Platform)?;
+    let state = admin.view.state();
+    let mut tenants: Vec<&TenantRecord> = state.tenants().collect();
+    tenants.sort_unstable_by_key(|tenant| &tenant.id);
     Ok(Json(Tenants {
-        tenants: admin.view.state().tenants().map(Tenant::from).collect(),
+        tenants: tenants.into_iter().map(Tenant::from).collect(),
     }))
 }
 
@@ -109,6 +112,6 @@ pub(crate) async fn create(
             "a field is absent without a fault",
         ));
     };
-    let record = admin.writer.create_tenant(id, name).await?;
+    let record = admin.writer.create_tenant(&by(&caller), id, name).await?;
     Ok((StatusCode::CREATED, Json(Tenant::from(&record))))
 }

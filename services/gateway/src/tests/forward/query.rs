@@ -99,18 +99,20 @@ pub(super) fn access() -> Access {
         id: tenant.clone(),
         name: "Demo".into(),
         created_at: now,
+        closed_at: None,
         version: 1,
     }));
     let key = made();
     state.apply(Record::Key(KeyRecord {
-        id: key.id().clone(),
+        id: *key.id(),
         tenant: Some(tenant),
         name: "reads".into(),
-        scopes: vec![Scope::Read],
+        scopes: domain::key::Scopes::from([Scope::Read]),
         created_at: now,
         expires_at: None,
         pepper: peppers.first().id().into(),
         digest: key.digest(peppers.first()),
+        replaces: None,
         version: 1,
     }));
     Access::new(View::fixed(state), peppers, Arc::new(Manual::at(NOW_MS)))

@@ -1,8 +1,5 @@
-//! The control topic in an embedded log: what is written is seen, by everyone, also after a restart.
+//! What is written is seen, by everyone, also after a restart.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,93 +7,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chassis::clock::Manual;
 use chassis::random::Seeded;
-use control::{Class, Error, Follower, NewKey, SEEN_WITHIN, View, Writer};
+use control::{Class, Error, Follower, SEEN_WITHIN, View, Writer};
 use domain::control::{Denied, State};
-use domain::key::{ApiKey, KeyId, Pepper, Peppers, Scope};
+use domain::key::KeyId;
 use domain::source::FIRST_GENERATION;
-use domain::tenant::TenantId;
-use domain::time::Millis;
 use domain::topic;
-use eventlog::embedded::{Config, Embedded, Retention, TopicConfig};
 use eventlog::{Appended, Bounds, Consumer, Fenced, Log, NewRecord, Read, Sequence, TopicPartition};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-const NOW: Millis = Millis::from_ms(1_700_000_000_000);
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn open(dir: &Path, partitions: u32) -> Arc<dyn Log> {
-    let control = TopicConfig {
-        name: topic::CONTROL.into(),
-        partitions,
-        retention: Retention::Compact,
-    };
-    let config = Config::new(vec![control], Arc::new(|| NOW.as_ms()));
-    Arc::new(Embedded::open(dir, config).unwrap())
-}
-
-fn peppers() -> Arc<Peppers> {
-    Arc::new(Peppers::new(Pepper::new("p1", &[1; 32]).unwrap(), vec![]))
-}
-
-fn tenant(id: &str) -> TenantId {
-    TenantId::parse(id).unwrap()
-}
-
-fn new_key() -> NewKey {
-    NewKey {
-        tenant: Some(tenant("demo")),
-        name: "laptop".into(),
-        scopes: vec![Scope::Ingest, Scope::Read],
-        expires_at: None,
-    }
-}
-
-/// One process: a follower that runs and a writer.
-struct Process {
-    writer: Writer,
-    view: View,
-    shutdown: CancellationToken,
-    following: JoinHandle<Result<(), Error>>,
-}
-
-impl Process {
-    async fn start(log: Arc<dyn Log>, seed: u64) -> Self {
-        let follower = Follower::start(Arc::clone(&log)).await.unwrap();
-        let view = follower.view();
-        let shutdown = CancellationToken::new();
-        let following = tokio::spawn(follower.run(shutdown.clone()));
-        let clock = Arc::new(Manual::at(NOW.as_ms()));
-        let writer = Writer::new(log, view.clone(), peppers(), clock, Arc::new(Seeded::new(seed)));
-        Self {
-            writer,
-            view,
-            shutdown,
-            following,
-        }
-    }
-
-    fn authenticate(&self, key: &ApiKey) -> Result<(), Denied> {
-        let caller = self.view.state().authenticate(key.reveal(), &peppers(), NOW);
-        caller.map(|_| ())
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(PATIENCE, self.following).await;
-        ended.unwrap().unwrap().unwrap();
-    }
-}
-
-async fn eventually(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < deadline, "it never became so");
-        sleep(Duration::from_millis(5)).await;
-    }
-}
+use crate::process::{NOW, PATIENCE, Process, by, eventually, new_key, open, peppers, tenant};
 
 /// Everything in a state that can be compared.
 fn summary(state: &State) -> Vec<String> {
@@ -116,18 +37,18 @@ async fn a_writer_reads_its_own_writes() {
 
     let made = process
         .writer
-        .create_tenant(tenant("demo"), "Demo".into())
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
         .await
         .unwrap();
     assert_eq!(process.view.state().tenant(&tenant("demo")), Some(&made));
 
-    let (key, record) = process.writer.create_key(new_key()).await.unwrap();
+    let (key, record) = process.writer.create_key(&by(), new_key()).await.unwrap();
     assert_eq!(key.id(), &record.id);
     assert_eq!(process.authenticate(&key), Ok(()));
 
-    process.writer.revoke_key(key.id()).await.unwrap();
+    process.writer.revoke_key(&by(), key.id()).await.unwrap();
     assert_eq!(process.authenticate(&key), Err(Denied::Revoked));
-    process.writer.revoke_key(key.id()).await.unwrap();
+    process.writer.revoke_key(&by(), key.id()).await.unwrap();
     process.stop().await;
 }
 
@@ -138,13 +59,13 @@ async fn a_revocation_is_seen_by_other_processes() {
     let one = Process::start(Arc::clone(&log), 1).await;
     let other = Process::start(log, 2).await;
     one.writer
-        .create_tenant(tenant("demo"), "Demo".into())
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
         .await
         .unwrap();
-    let (key, _) = one.writer.create_key(new_key()).await.unwrap();
+    let (key, _) = one.writer.create_key(&by(), new_key()).await.unwrap();
     eventually(|| other.authenticate(&key) == Ok(())).await;
 
-    one.writer.revoke_key(key.id()).await.unwrap();
+    one.writer.revoke_key(&by(), key.id()).await.unwrap();
 
     eventually(|| other.authenticate(&key) == Err(Denied::Revoked)).await;
     one.stop().await;
@@ -159,7 +80,7 @@ async fn a_tenant_is_made_once_however_many_try() {
         let writer = process.writer.clone();
         tokio::spawn(async move {
             writer
-                .create_tenant(tenant("demo"), format!("try {number}"))
+                .create_tenant(&by(), tenant("demo"), format!("try {number}"))
                 .await
         })
     });
@@ -184,10 +105,13 @@ async fn a_write_of_another_process_conflicts_as_well() {
     let one = Process::start(Arc::clone(&log), 1).await;
     let other = Process::start(log, 2).await;
     one.writer
-        .create_tenant(tenant("demo"), "Demo".into())
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
         .await
         .unwrap();
-    let again = other.writer.create_tenant(tenant("demo"), "Demo".into()).await;
+    let again = other
+        .writer
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
+        .await;
     assert!(matches!(again, Err(Error::Conflict { .. })), "{again:?}");
     one.stop().await;
     other.stop().await;
@@ -200,12 +124,12 @@ async fn a_restart_folds_the_same_state() {
         let process = Process::start(open(dir.path(), 1), 1).await;
         process
             .writer
-            .create_tenant(tenant("demo"), "Demo".into())
+            .create_tenant(&by(), tenant("demo"), "Demo".into())
             .await
             .unwrap();
-        let (key, _) = process.writer.create_key(new_key()).await.unwrap();
-        process.writer.create_key(new_key()).await.unwrap();
-        process.writer.revoke_key(key.id()).await.unwrap();
+        let (key, _) = process.writer.create_key(&by(), new_key()).await.unwrap();
+        process.writer.create_key(&by(), new_key()).await.unwrap();
+        process.writer.revoke_key(&by(), key.id()).await.unwrap();
         let before = summary(&process.view.state());
         process.stop().await;
         before
@@ -222,10 +146,10 @@ async fn a_restart_folds_the_same_state() {
 async fn what_does_not_exist_is_not_found() {
     let dir = TempDir::new().unwrap();
     let process = Process::start(open(dir.path(), 1), 1).await;
-    let orphan = process.writer.create_key(new_key()).await;
+    let orphan = process.writer.create_key(&by(), new_key()).await;
     assert_eq!(orphan.unwrap_err().to_string(), "there is no tenant demo");
     let unknown = KeyId::parse("abcdefghijkl").unwrap();
-    let missing = process.writer.revoke_key(&unknown).await;
+    let missing = process.writer.revoke_key(&by(), &unknown).await;
     assert_eq!(missing.unwrap_err().to_string(), "there is no key abcdefghijkl");
     process.stop().await;
 }
@@ -237,11 +161,11 @@ async fn two_keys_never_share_an_id() {
     let one = Process::start(Arc::clone(&log), 7).await;
     let same_seed = Process::start(log, 7).await;
     one.writer
-        .create_tenant(tenant("demo"), "Demo".into())
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
         .await
         .unwrap();
-    let (key, _) = one.writer.create_key(new_key()).await.unwrap();
-    let clash = same_seed.writer.create_key(new_key()).await;
+    let (key, _) = one.writer.create_key(&by(), new_key()).await.unwrap();
+    let clash = same_seed.writer.create_key(&by(), new_key()).await;
     assert!(
         matches!(clash, Err(Error::Conflict { entity: "key", .. })),
         "{clash:?}"
@@ -258,7 +182,7 @@ async fn a_generation_that_is_raised_is_seen_and_stays() {
     let process = Process::start(Arc::clone(&log), 1).await;
     assert_eq!(process.view.state().generation(), FIRST_GENERATION);
     for generation in [2, 3] {
-        assert_eq!(process.writer.raise_generation().await.unwrap(), generation);
+        assert_eq!(process.writer.raise_generation(&by()).await.unwrap(), generation);
         assert_eq!(process.view.state().generation(), generation);
     }
     let topics = process.view.state().topics().cloned();
@@ -287,7 +211,7 @@ async fn a_record_that_does_not_decode_ends_the_follower_and_unknown_entities_do
     };
     let follower = Follower::start(Arc::clone(&log)).await.unwrap();
     let following = tokio::spawn(follower.run(CancellationToken::new()));
-    log.append(vec![record("spread/demo"), record("key/x")]).await;
+    log.append(vec![record("colour/demo"), record("key/x")]).await;
 
     let ended = timeout(PATIENCE, following).await.unwrap().unwrap();
 
@@ -311,7 +235,7 @@ async fn a_writer_without_a_follower_says_so() {
         clock,
         Arc::new(Seeded::new(1)),
     );
-    let answer = writer.create_tenant(tenant("demo"), "Demo".into()).await;
+    let answer = writer.create_tenant(&by(), tenant("demo"), "Demo".into()).await;
     assert!(matches!(answer, Err(Error::NotFollowed)), "{answer:?}");
 }
 
@@ -338,7 +262,7 @@ impl Log for Silent {
     }
 
     async fn fence(&self, _: &str) -> Result<Box<dyn Fenced>, eventlog::Error> {
-        Err(eventlog::Error::Closed)
+        Ok(Box::new(Self))
     }
 
     async fn partitions(&self, _: &str) -> Result<u32, eventlog::Error> {
@@ -358,11 +282,21 @@ impl Log for Silent {
     }
 }
 
+#[async_trait]
+impl Fenced for Silent {
+    async fn append(&mut self, records: Vec<NewRecord>) -> Result<Vec<Appended>, eventlog::Error> {
+        Log::append(self, records).await.into_iter().collect()
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_that_is_not_read_back_in_time_is_transient() {
     let process = Process::start(Arc::new(Silent), 1).await;
     let asked = Instant::now();
-    let answer = process.writer.create_tenant(tenant("demo"), "Demo".into()).await;
+    let answer = process
+        .writer
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
+        .await;
     assert_eq!(answer.unwrap_err().class(), Class::Transient);
     assert_eq!(asked.elapsed(), SEEN_WITHIN);
     process.stop().await;
@@ -374,10 +308,10 @@ async fn nothing_printed_holds_a_secret() {
     let process = Process::start(open(dir.path(), 1), 1).await;
     process
         .writer
-        .create_tenant(tenant("demo"), "Demo".into())
+        .create_tenant(&by(), tenant("demo"), "Demo".into())
         .await
         .unwrap();
-    let made = process.writer.create_key(new_key()).await.unwrap();
+    let made = process.writer.create_key(&by(), new_key()).await.unwrap();
     let secret = &made.0.reveal()[17..];
     let printed = format!("{made:?} {:?} {:?}", process.writer, process.view);
     assert!(!printed.contains(secret), "{printed}");
